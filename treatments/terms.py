@@ -1,0 +1,210 @@
+"""What a protocol comes to for one patient, as immutable values; JSON in and out.
+
+Empty means that nobody said. It is None (or an empty tuple), and it stays so: nothing here fills it in.
+"""
+
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from functools import cache
+from typing import Any, Literal, Self
+
+CountKind = Literal["fixed", "range", "words", "open_ended", "unknown"]
+Unit = Literal["day", "week", "month"]
+CareUnit = Literal["hour", "day", "week", "month"]
+Anaesthesia = Literal["none", "topical", "regional"]
+Role = Literal["included", "recommended", "optional"]
+RuleKind = Literal["every", "per_year", "other_treatment", "home_care", "individual", "none", "unspecified"]
+When = Literal["before", "after"]
+Action = Literal["do", "avoid", "ask"]
+Bound = Literal["exact", "at_least", "at_most", "range"]
+Effect = Literal["stop", "ask", "inform"]
+NoShow = Literal["repeat", "forfeit", "ask"]
+
+
+class TermsError(ValueError):
+    """What was read is not a valid value; the message says where and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A part of the terms. `from_json(value.to_json())` is the same value, to the last None."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+
+    @classmethod
+    def from_json(cls, data: object) -> Self:
+        """Raises TermsError on an unknown key, a wrong type, or a missing key that cannot be empty."""
+        return typing.cast(Self, _read(cls, data, at=cls.__name__))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCount(Value):
+    """How many sessions: numbers for a fixed count or a range, words alone for "a few"."""
+
+    kind: CountKind
+    min: int | None = None
+    max: int | None = None
+    typical: int | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spacing(Value):
+    """From one session to the next, in `unit`; both ends included."""
+
+    min: int
+    ideal: int | None
+    max: int
+    unit: Unit
+    tolerance_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Phase(Value):
+    """A stretch of a visit and what it occupies; `device_kind` None where it needs no device."""
+
+    name: str
+    minutes: int
+    practitioner: bool
+    room: bool
+    device_kind: str | None = None
+    numbing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AddOn(Value):
+    name: str
+    role: Role
+    route: str | None = None
+    extra_minutes: int | None = None
+    device_kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceRule(Value):
+    """One rule of upkeep: every `min` to `max` units, so many times a year, or in words only."""
+
+    kind: RuleKind
+    min: int | None = None
+    max: int | None = None
+    unit: Unit | None = None
+    times_per_year: int | None = None
+    at_least: bool = False
+    treatment: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CareInstruction(Value):
+    """What to do, avoid or ask about, `offset` units before or after a visit."""
+
+    when: When
+    action: Action
+    text: str
+    offset: int | None = None
+    unit: CareUnit | None = None
+    bound: Bound | None = None
+    offset_text: str | None = None
+    repeat_hours: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone(Value):
+    """What is to be seen by when, counted from a visit."""
+
+    name: str
+    min_days: int | None = None
+    max_days: int | None = None
+    max_months: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScreeningQuestion(Value):
+    """What is asked before a visit; an answer is good for `days_valid` days, or for ever where that is None."""
+
+    text: str
+    effect: Effect
+    days_valid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms(Value):
+    """All that a protocol says for one concern, severity, area and depth."""
+
+    treatment: str
+    sessions: SessionCount
+    spacing: Spacing | None = None
+    phases: tuple[Phase, ...] = ()
+    anaesthesia: Anaesthesia | None = None
+    add_ons: tuple[AddOn, ...] = ()
+    maintenance: tuple[MaintenanceRule, ...] = ()
+    care: tuple[CareInstruction, ...] = ()
+    milestones: tuple[Milestone, ...] = ()
+    screening: tuple[ScreeningQuestion, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    no_show: NoShow | None = None
+
+    @property
+    def visit(self) -> tuple[Phase, ...]:
+        """The phases as they apply: without numbing where no anaesthesia is given."""
+        if self.anaesthesia != "none":
+            return self.phases
+        return tuple(phase for phase in self.phases if not phase.numbing)
+
+    def with_spacing(self, spacing: Spacing | None) -> Self:
+        """The same terms with the spacing that the clinician decided."""
+        return replace(self, spacing=spacing)
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, Value):
+        return value.to_json()
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+# Reading the annotations is slow beside reading the data, and they never change.
+_annotations = cache(typing.get_type_hints)
+
+
+def _read(kind: Any, data: object, *, at: str) -> object:
+    """`data` as `kind` says; the annotations above are the whole schema."""
+    if is_dataclass(kind):
+        return _read_value(typing.cast(type, kind), data, at=at)
+    origin, choices = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        if data is None:
+            return None
+        (kind,) = (choice for choice in choices if choice is not types.NoneType)
+        return _read(kind, data, at=at)
+    if origin is tuple:
+        if not isinstance(data, list):
+            raise TermsError(f"{at} must be a list, not {data!r}.")
+        return tuple(_read(choices[0], item, at=f"{at}[{i}]") for i, item in enumerate(data))
+    if origin is Literal:
+        if not isinstance(data, str) or data not in choices:
+            raise TermsError(f"{at} must be one of {', '.join(choices)}, not {data!r}.")
+        return data
+    # Compared exactly, because True is an int to isinstance.
+    if type(data) is not kind:
+        raise TermsError(f"{at} must be {_NAMES[kind]}, not {data!r}.")
+    return data
+
+
+def _read_value(kind: type, data: object, *, at: str) -> object:
+    if not isinstance(data, Mapping):
+        raise TermsError(f"{at} must be an object, not {data!r}.")
+    known = {field.name: field for field in fields(kind)}
+    if unknown := [str(key) for key in data if key not in known]:
+        raise TermsError(f"{at} does not know {', '.join(sorted(unknown))}.")
+    if missing := [name for name, field in known.items() if name not in data and field.default is MISSING]:
+        raise TermsError(f"{at} needs {', '.join(missing)}.")
+    hints = _annotations(kind)
+    return kind(**{name: _read(hints[name], data[name], at=f"{at}.{name}") for name in known if name in data})
+
+
+_NAMES = {int: "a whole number", str: "text", bool: "true or false"}

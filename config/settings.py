@@ -129,7 +129,11 @@ DATABASES["default"] |= {
     "CONN_MAX_AGE": env.int("CONN_MAX_AGE", default=60),
     "CONN_HEALTH_CHECKS": True,
     # A page waits at most this long for a rival's lock; then the answer is "try again", not a hanging browser.
-    "OPTIONS": {"options": "-c lock_timeout=5s -c idle_in_transaction_session_timeout=60s -c statement_timeout=30s"},
+    "OPTIONS": {
+        # What the address itself asks for (host=, sslmode=) stays.
+        **DATABASES["default"].get("OPTIONS", {}),
+        "options": "-c lock_timeout=5s -c idle_in_transaction_session_timeout=60s -c statement_timeout=30s",
+    },
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -1,4 +1,5 @@
 from treatments.models.catalogue import AddOn, Concern, DeviceKind, Treatment
+from treatments.models.maintenance import Maintenance, MaintenanceState
 from treatments.models.protocol import AmbiguousOverrides, Override, Protocol
 from treatments.models.protocol_rows import (
     CareInstruction,
@@ -8,6 +9,7 @@ from treatments.models.protocol_rows import (
     ProtocolAddOn,
     ScreeningQuestion,
 )
+from treatments.models.series import Series, SeriesState, Session, SessionState
 
 __all__ = [
     "AddOn",
@@ -15,12 +17,18 @@ __all__ = [
     "CareInstruction",
     "Concern",
     "DeviceKind",
+    "Maintenance",
     "MaintenanceRule",
+    "MaintenanceState",
     "Milestone",
     "Override",
     "Phase",
     "Protocol",
     "ProtocolAddOn",
     "ScreeningQuestion",
+    "Series",
+    "SeriesState",
+    "Session",
+    "SessionState",
     "Treatment",
 ]

@@ -1,0 +1,128 @@
+"""What is to be said to patients, and its life."""
+
+import uuid
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from clinic.models.diary import Appointment
+from patients.models import Channel, Patient, Purpose
+from treatments.models import Maintenance, Series
+
+
+class StepSubject(models.TextChoices):
+    MAINTENANCE = "maintenance", _("maintenance")
+    APPOINTMENT = "appointment", _("appointment")
+
+
+class ReminderStep(models.Model):
+    """One rung of the ladder: remind so many days before or after.
+
+    Maintenance is counted from the day its window opens, appointments from the day they start.
+    """
+
+    subject = models.CharField(_("about"), max_length=12, choices=StepSubject)
+    offset_days = models.SmallIntegerField(_("days"), help_text=_("Negative: before; 0: on the day; positive: after."))
+    channel = models.CharField(_("channel"), max_length=10, choices=Channel, default=Channel.EMAIL)
+    stale_after_days = models.PositiveSmallIntegerField(
+        _("too late after (days)"), help_text=_("Not sent once it is this late, as after an outage.")
+    )
+    active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("reminder step")
+        verbose_name_plural = _("reminder steps")
+        ordering = ["subject", "offset_days", "channel"]
+        constraints = [
+            models.CheckConstraint(condition=Q(subject__in=StepSubject.values), name="reminder_step_subject_known"),
+            models.CheckConstraint(condition=Q(channel__in=Channel.values), name="reminder_step_channel_known"),
+            models.UniqueConstraint(fields=["subject", "offset_days", "channel"], name="reminder_step_once"),
+            models.CheckConstraint(
+                condition=~Q(subject="appointment") | Q(offset_days__lte=0), name="reminder_step_before_the_visit"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_subject_display()} {self.offset_days:+d} d, {self.get_channel_display()}"
+
+
+class MessageKind(models.TextChoices):
+    CONFIRMATION = "confirmation", _("confirmation")
+    CHANGE = "change", _("change")
+    CANCELLATION = "cancellation", _("cancellation")
+    APPOINTMENT_REMINDER = "visit_reminder", _("reminder of a visit")
+    MAINTENANCE_REMINDER = "maintenance", _("maintenance is due")
+
+
+class MessageState(models.TextChoices):
+    PENDING = "pending", _("waiting")
+    SENDING = "sending", _("being sent")
+    SENT = "sent", _("sent")
+    FAILED = "failed", _("failed")
+    UNKNOWN = "unknown", _("unknown")
+    DROPPED = "dropped", _("not sent")
+
+
+class Message(models.Model):
+    """One thing to be said to one patient, once.
+
+    `about` what: an appointment, a maintenance cycle, or a series as a whole; `counts_from` is the start or due date
+    that it speaks of, so that a moved visit is spoken of anew and nothing twice.
+    """
+
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="messages")
+    kind = models.CharField(max_length=16, choices=MessageKind)
+    purpose = models.CharField(max_length=10, choices=Purpose)
+    channel = models.CharField(max_length=10, choices=Channel)
+    step = models.ForeignKey(ReminderStep, models.PROTECT, null=True, blank=True, related_name="+")
+    appointment = models.ForeignKey(Appointment, models.PROTECT, null=True, blank=True, related_name="messages")
+    maintenance = models.ForeignKey(Maintenance, models.PROTECT, null=True, blank=True, related_name="messages")
+    series = models.ForeignKey(Series, models.PROTECT, null=True, blank=True, related_name="messages")
+    counts_from = models.CharField(max_length=40, help_text=_("The date, instant or request it speaks of."))
+    owed_at = models.DateTimeField()
+    not_before = models.DateTimeField(help_text=_("Not sent before; moves with quiet hours and retries."))
+    not_after = models.DateTimeField(help_text=_("Not sent once this has passed."))
+    state = models.CharField(max_length=10, choices=MessageState, default=MessageState.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    token = models.UUIDField(null=True, blank=True, help_text=_("Of the process that is sending it."))
+    message_id = models.UUIDField(
+        default=uuid.uuid4, unique=True, editable=False, help_text=_("Message-ID, or the provider's idempotency key.")
+    )
+    settled_at = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=200, blank=True, help_text=_("Why it was dropped, or what the provider said."))
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        indexes = [
+            models.Index(fields=["not_before", "id"], name="message_pending", condition=Q(state="pending")),
+            models.Index(fields=["lease_until"], name="message_sending", condition=Q(state="sending")),
+            models.Index(fields=["patient", "-owed_at"], name="message_by_patient"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "step", "appointment", "maintenance", "series", "channel", "counts_from"],
+                nulls_distinct=False,
+                name="message_said_once",
+            ),
+            models.CheckConstraint(condition=Q(state__in=MessageState.values), name="message_state_known"),
+            models.CheckConstraint(condition=Q(not_before__lte=F("not_after")), name="message_times_in_order"),
+            models.CheckConstraint(
+                condition=Q(state="sending", token__isnull=False, lease_until__isnull=False)
+                | ~Q(state="sending") & Q(token=None, lease_until=None),
+                name="message_lease_while_sending",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["pending", "sending"], settled_at=None)
+                | Q(state__in=["sent", "failed", "unknown", "dropped"], settled_at__isnull=False),
+                name="message_settling_dated",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["failed", "dropped"]) | ~Q(reason=""), name="message_refusal_has_a_reason"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"

@@ -1,0 +1,75 @@
+"""Where: the clinic's sites and when they are open."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+from timezone_field import TimeZoneField
+
+
+class Weekday(models.IntegerChoices):
+    MONDAY = 0, _("Monday")
+    TUESDAY = 1, _("Tuesday")
+    WEDNESDAY = 2, _("Wednesday")
+    THURSDAY = 3, _("Thursday")
+    FRIDAY = 4, _("Friday")
+    SATURDAY = 5, _("Saturday")
+    SUNDAY = 6, _("Sunday")
+
+
+class Site(models.Model):
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    short_name = models.CharField(_("short name"), max_length=20, help_text=_("As it stands in text messages."))
+    time_zone = TimeZoneField(_("time zone"))
+    country = models.CharField(_("country"), max_length=2, blank=True, help_text=_("ISO 3166 code, for holidays."))
+    address = models.TextField(_("address"), blank=True)
+    phone = models.CharField(_("phone"), max_length=40, blank=True)
+    email = models.EmailField(_("e-mail"), blank=True)
+    active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("site")
+        verbose_name_plural = _("sites")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OpeningHours(models.Model):
+    """Open on this weekday from `opens` to `closes`, the site's wall clock. A midday break is two rows."""
+
+    site = models.ForeignKey(Site, models.CASCADE, related_name="opening_hours")
+    weekday = models.PositiveSmallIntegerField(_("weekday"), choices=Weekday)
+    opens = models.TimeField(_("opens"))
+    closes = models.TimeField(_("closes"))
+
+    class Meta:
+        verbose_name = _("opening hours")
+        verbose_name_plural = _("opening hours")
+        ordering = ["weekday", "opens"]
+        constraints = [
+            models.CheckConstraint(condition=Q(opens__lt=F("closes")), name="opening_hours_not_empty"),
+            models.CheckConstraint(condition=Q(weekday__lte=6), name="opening_hours_weekday_known"),
+            models.UniqueConstraint(fields=["site", "weekday", "opens"], name="opening_hours_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_weekday_display()} {self.opens:%H:%M}–{self.closes:%H:%M}"
+
+
+class Closure(models.Model):
+    """The site is shut from `starts_at` to `ends_at`, a public holiday or works."""
+
+    site = models.ForeignKey(Site, models.CASCADE, related_name="closures")
+    starts_at = models.DateTimeField(_("from"))
+    ends_at = models.DateTimeField(_("to"))
+    reason = models.CharField(_("reason"), max_length=200)
+
+    class Meta:
+        verbose_name = _("closure")
+        verbose_name_plural = _("closures")
+        indexes = [models.Index(fields=["site", "ends_at"], name="closure_by_site")]
+        constraints = [models.CheckConstraint(condition=Q(starts_at__lt=F("ends_at")), name="closure_not_empty")]
+
+    def __str__(self) -> str:
+        return self.reason

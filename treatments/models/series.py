@@ -1,0 +1,120 @@
+"""One patient's course: the series and its sessions."""
+
+import pghistory
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from patients.models import Patient
+from treatments.models.catalogue import Concern
+from treatments.models.choices import Severity
+from treatments.models.protocol import Protocol
+from treatments.terms import Terms
+
+
+class SeriesState(models.TextChoices):
+    ACTIVE = "active", _("under way")
+    COMPLETED = "completed", _("complete")
+    STOPPED = "stopped", _("stopped")
+
+
+class SeriesQuerySet(models.QuerySet["Series"]):
+    def under_way(self) -> "SeriesQuerySet":
+        return self.filter(state=SeriesState.ACTIVE)
+
+
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+class Series(models.Model):
+    """A course as it was agreed: `terms` are those of its start, whatever the protocol says later."""
+
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="series")
+    protocol = models.ForeignKey(Protocol, models.PROTECT, related_name="series")
+    protocol_version = models.PositiveIntegerField()
+    terms_json = models.JSONField(db_column="terms")
+    concern = models.ForeignKey(Concern, models.PROTECT, null=True, blank=True, related_name="+")
+    severity = models.CharField(max_length=20, choices=Severity, blank=True)
+    area = models.CharField(max_length=60, blank=True)
+    depth_mm = models.DecimalField(max_digits=4, decimal_places=2, null=True, blank=True)
+    decision_note = models.CharField(
+        _("decided by the clinician"),
+        max_length=200,
+        blank=True,
+        help_text=_("Who decided on the number of sessions or the spacing, where the protocol leaves it open."),
+    )
+    state = models.CharField(max_length=10, choices=SeriesState, default=SeriesState.ACTIVE)
+    started_at = models.DateTimeField()
+    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    completed_on = models.DateField(
+        _("series-complete date"), null=True, blank=True, help_text=_("The day the last session was attended.")
+    )
+    stopped_at = models.DateTimeField(null=True, blank=True)
+    stopped_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    stopped_reason = models.CharField(max_length=200, blank=True)
+
+    objects = SeriesQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("series")
+        verbose_name_plural = _("series")
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=SeriesState.values), name="series_state_known"),
+            models.CheckConstraint(
+                condition=Q(state="completed", completed_on__isnull=False)
+                | ~Q(state="completed") & Q(completed_on=None),
+                name="series_completion_dated",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="stopped", stopped_at__isnull=False, stopped_by__isnull=False)
+                | ~Q(state="stopped") & Q(stopped_at=None, stopped_by=None, stopped_reason=""),
+                name="series_stop_recorded",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.protocol.name} ({self.get_state_display()})"
+
+    @property
+    def terms(self) -> Terms:
+        return Terms.from_json(self.terms_json)
+
+
+class SessionState(models.TextChoices):
+    PLANNED = "planned", _("planned")
+    ATTENDED = "attended", _("attended")
+    SKIPPED = "skipped", _("skipped")
+
+
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+class Session(models.Model):
+    """The n-th treatment of a series."""
+
+    series = models.ForeignKey(Series, models.PROTECT, related_name="sessions")
+    number = models.PositiveSmallIntegerField()
+    state = models.CharField(max_length=10, choices=SessionState, default=SessionState.PLANNED)
+    attended_on = models.DateField(null=True, blank=True, help_text=_("Local date of the site."))
+    recorded_at = models.DateTimeField(null=True, blank=True)
+    recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    reason = models.CharField(max_length=200, blank=True, help_text=_("Why it was skipped."))
+
+    class Meta:
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
+        ordering = ["series_id", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["series", "number"], name="session_number_once_a_series"),
+            models.CheckConstraint(condition=Q(number__gte=1), name="session_numbers_start_at_one"),
+            models.CheckConstraint(condition=Q(state__in=SessionState.values), name="session_state_known"),
+            models.CheckConstraint(
+                condition=Q(state="attended", attended_on__isnull=False) | ~Q(state="attended") & Q(attended_on=None),
+                name="session_attendance_dated",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="planned", recorded_at=None, recorded_by=None, reason="")
+                | ~Q(state="planned") & Q(recorded_at__isnull=False, recorded_by__isnull=False),
+                name="session_outcome_recorded",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number}"

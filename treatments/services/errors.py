@@ -1,0 +1,5 @@
+"""What a service refuses, in the user's words."""
+
+
+class Refused(Exception):
+    """The base of every refusal that a page shows as it is. Its text is a sentence for the person at the desk."""

@@ -51,7 +51,7 @@ class ServerFailed(Exception):
 def spawn(
     command: Sequence[str],
     *,
-    log: IO[bytes] | int,
+    log: IO[bytes] | None,
     env: Mapping[str, str],
     cwd: Path | str = "/",
     user: str | None = None,
@@ -59,6 +59,8 @@ def spawn(
     on_parent_death: int = signal.SIGKILL,
 ) -> subprocess.Popen[bytes]:
     """Start a foreground child in a session of its own, which gets `on_parent_death` when this process dies.
+
+    Without a `log` it writes where this process does.
 
     Call it from the main thread: the kernel counts the death of the thread that forked.
     """
@@ -136,6 +138,7 @@ def start_postgres(
         _initialise(home, data, log)
     if (version := (data / "PG_VERSION").read_text().strip()) != POSTGRES_MAJOR:
         raise ServerFailed(f"{data} was written by PostgreSQL {version}, and this is {POSTGRES_MAJOR}.")
+    _drop_stale_pid_file(data)
     options = ["-c", "listen_addresses=", "-c", "max_connections=200", "-c", "timezone=UTC"]
     for setting in settings:
         options += ["-c", setting]
@@ -242,6 +245,20 @@ def _initialise(home: Path, data: Path, log: Path) -> None:
     fresh.rename(data)
 
 
+def _drop_stale_pid_file(data: Path) -> None:
+    """Remove what a killed server left, unless its process may still live.
+
+    PostgreSQL itself refuses to start while *any* process of this user has the number: usual in a restarted container.
+    """
+    import psutil
+
+    file = data / "postmaster.pid"
+    with suppress(OSError, ValueError, IndexError, psutil.NoSuchProcess):
+        if psutil.Process(int(file.read_text().splitlines()[0])).name() == "postgres":
+            return
+    file.unlink(missing_ok=True)
+
+
 def _database_answers(sockets: Path) -> bool:
     try:
         place = {"host": str(sockets), "port": 5432, "user": "course"}
@@ -263,13 +280,17 @@ def _broker_answers(url: str) -> bool:
 
 def _wait_until(answers: Callable[[], bool], process: subprocess.Popen[bytes], name: str, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while not answers():
-        if process.poll() is not None:
-            raise ServerFailed(f"{name} ended at once (code {process.returncode}).\n{tail(log)}")
-        if time.monotonic() > deadline:
-            stop(process)
-            raise ServerFailed(f"{name} does not answer after {START_SECONDS} seconds.\n{tail(log)}")
-        time.sleep(0.05)
+    try:
+        while not answers():
+            if process.poll() is not None:
+                raise ServerFailed(f"{name} ended at once (code {process.returncode}).\n{tail(log)}")
+            if time.monotonic() > deadline:
+                raise ServerFailed(f"{name} does not answer after {START_SECONDS} seconds.\n{tail(log)}")
+            time.sleep(0.05)
+    except BaseException:
+        # The caller was given no process to stop, also when Ctrl-C comes here.
+        stop(process, with_signal=signal.SIGINT)
+        raise
 
 
 def tail(log: Path, lines: int = 15) -> str:

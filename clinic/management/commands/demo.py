@@ -21,12 +21,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
-from typing import IO
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config import processes, servers
+
+if TYPE_CHECKING:
+    from aiosmtpd.smtp import Envelope
 
 READY_SECONDS = 120
 HOST = "127.0.0.1"
@@ -99,7 +102,7 @@ class Command(BaseCommand):
         self.say("Bringing the database up to date …")
         self.run("migrate", processes.MIGRATE, env=env)
         if not empty:
-            self.run("load", ["python", "manage.py", "load_demo"], env=env, log=None)
+            self.run("load", ["python", "manage.py", "load_demo"], env=env, shown=True)
 
         mailbox = Mailbox(self.state / "mail", say=self.say)
         env["EMAIL_URL"] = f"smtp://{HOST}:{mailbox.port}"
@@ -145,20 +148,69 @@ class Command(BaseCommand):
             self.remember(Child("valkey", process, log))
 
     def add(
-        self, name: str, command: Sequence[str], *, env: dict[str, str], on_parent_death: int = signal.SIGKILL
-    ) -> None:
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        env: dict[str, str],
+        shown: bool = False,
+        on_parent_death: int = signal.SIGKILL,
+    ) -> Child:
+        """Start one process; it writes to its log, or, if `shown`, to this terminal."""
         with self.log(name).open("ab") as log:
-            process = servers.spawn(command, log=log, env=env, cwd=settings.BASE_DIR, on_parent_death=on_parent_death)
-        self.remember(Child(name, process, self.log(name)))
+            process = servers.spawn(
+                command,
+                log=None if shown else log,
+                env=env,
+                cwd=settings.BASE_DIR,
+                on_parent_death=on_parent_death,
+            )
+        child = Child(name, process, self.log(name))
+        self.remember(child)
+        return child
 
-    def run(
-        self, name: str, command: Sequence[str], *, env: dict[str, str], log: IO[bytes] | str | None = "file"
-    ) -> None:
-        raise NotImplementedError
+    def run(self, name: str, command: Sequence[str], *, env: dict[str, str], shown: bool = False) -> None:
+        """Run `command` to its end; go no further if it fails."""
+        child = self.add(name, command, env=env, shown=shown)
+        if child.process.wait() != 0:
+            raise servers.ServerFailed(_obituary(child))
+        self.children.remove(child)
 
     def remember(self, child: Child) -> None:
         self.children.append(child)
         _write_processes(self.state, self.children)
+
+    def wait_for_health(self, port: int) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not _healthy(port):
+            self.refuse_the_dead()
+            if time.monotonic() > deadline:
+                raise servers.ServerFailed(
+                    f"The pages do not answer after {READY_SECONDS} seconds. "
+                    f"The log, {self.log('web')}, ends with:\n{servers.tail(self.log('web'))}"
+                )
+            time.sleep(0.2)
+
+    def watch(self) -> None:
+        """Stay until a process ends, or until interrupted."""
+        while True:
+            self.refuse_the_dead()
+            time.sleep(0.3)
+
+    def refuse_the_dead(self) -> None:
+        for child in self.children:
+            if child.process.poll() is not None:
+                raise servers.ServerFailed(f"{_obituary(child)}\nWithout it the demo ends.")
+
+    def welcome(self, port: int, *, empty: bool) -> None:
+        self.say(f"\nReady after {time.monotonic() - self.began:.0f} seconds: http://localhost:{port}\n")
+        if not empty:
+            from clinic.demo import ACCOUNTS
+
+            for role, sign_in, password in ACCOUNTS:
+                self.say(f"  {role:<14} {sign_in:<34} {password or '(signs in with a code sent by e-mail)'}")
+        self.say(f"\nMail is delivered to {self.state / 'mail'} and announced here.")
+        self.say("Ctrl-C ends everything. For trying out only: not for patients' data.\n")
 
     def log(self, name: str) -> Path:
         return self.state / "log" / f"{name}.log"
@@ -166,3 +218,139 @@ class Command(BaseCommand):
     def say(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
+
+
+class Mailbox:
+    """An SMTP server on this machine that keeps each mail as a file, and delivers nothing."""
+
+    def __init__(self, directory: Path, *, say: Callable[[str], None]) -> None:
+        from aiosmtpd.controller import Controller
+
+        self.directory = directory
+        self.say = say
+        with socket.create_server((HOST, 0)) as free:
+            self.port = free.getsockname()[1]
+        # A daemon thread: it needs no stopping.
+        Controller(self, hostname=HOST, port=self.port).start()
+
+    async def handle_DATA(self, server: object, session: object, envelope: "Envelope") -> str:
+        message = message_from_bytes(envelope.content, policy=policy.default)
+        path = self.directory / f"{datetime.now(tz=UTC):%Y%m%d-%H%M%S-%f}.eml"
+        path.write_bytes(envelope.content)
+        self.say(f"Mail to {', '.join(envelope.rcpt_tos)}: {message['subject']} (saved at {path})")
+        return "250 Kept"
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise Interrupted
+
+
+def _lock(state: Path, port: int) -> int:
+    """Hold the data for this process; the kernel lets go when it ends, however it ends."""
+    lock = os.open(state / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        # The holder may not have written yet.
+        with suppress(ValueError):
+            holder = json.loads(os.read(lock, 1000))
+            raise CommandError(
+                f"A demo is running already on {state}: process {holder['pid']}, http://localhost:{holder['port']}"
+            ) from None
+        raise CommandError(f"A demo is running already on {state}.") from None
+    os.ftruncate(lock, 0)
+    os.write(lock, json.dumps({"pid": os.getpid(), "port": port}).encode())
+    return lock
+
+
+def _end_with_uv() -> None:
+    """End in order when `uv run` is killed, which could not tell its child."""
+    import psutil
+
+    if servers.LIBC is not None and psutil.Process(os.getppid()).name() == "uv":
+        servers.LIBC.prctl(servers.PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _refuse_busy_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OverflowError:
+            raise CommandError(f"{port} is not a port: choose one from 1024 to 65535 with --port.") from None
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise CommandError(
+                    f"Port {port} cannot be used: {error.strerror}. Choose another with --port."
+                ) from None
+            raise CommandError(f"Port {port} is busy{_listener(port)}. Choose another with --port.") from None
+
+
+def _listener(port: int) -> str:
+    """Who listens on a port, as far as the system tells."""
+    import psutil
+
+    with suppress(psutil.Error):
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+                return f": {psutil.Process(connection.pid).name()} (process {connection.pid}) listens on it"
+    return ""
+
+
+def _kept_secret(path: Path) -> str:
+    """A key made once, so that a restart signs nobody out."""
+    if not path.exists():
+        fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        with os.fdopen(fd, "w") as file:
+            file.write(secrets.token_urlsafe(50))
+    return path.read_text()
+
+
+def _write_processes(state: Path, children: Sequence[Child]) -> None:
+    import psutil
+
+    started = []
+    for child in children:
+        with suppress(psutil.Error):
+            started.append([child.process.pid, psutil.Process(child.process.pid).create_time()])
+    (state / "processes.json").write_text(json.dumps(started))
+
+
+def _end_leftovers(state: Path) -> None:
+    """End what a killed demo left behind: on macOS nothing else does; on Linux it may still be ending.
+
+    Only called with the lock held, so that the processes written down are nobody's any more.
+    """
+    import psutil
+
+    left: list[psutil.Process] = []
+    with suppress(OSError, ValueError):
+        for pid, create_time in json.loads((state / "processes.json").read_text()):
+            with suppress(psutil.Error):
+                process = psutil.Process(pid)
+                # The number may have gone to another process since.
+                if process.create_time() == create_time:
+                    left += [*process.children(recursive=True), process]
+    for process in left:
+        with suppress(psutil.Error):
+            process.send_signal(signal.SIGINT)
+    _, stubborn = psutil.wait_procs(left, timeout=10)
+    for process in stubborn:
+        with suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(stubborn, timeout=5)
+
+
+def _healthy(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{HOST}:{port}/healthz", timeout=5) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _obituary(child: Child) -> str:
+    return (
+        f"{child.name} ended unexpectedly (code {child.process.returncode}). "
+        f"Its log, {child.log}, ends with:\n{servers.tail(child.log)}"
+    )

@@ -5,7 +5,7 @@ that two visits may stand back to back. Whoever calls turns local time into inst
 
 A day of a resource is one int: bit k stands for the five minutes that begin at `base + 5 * k` and is set while the
 resource is free. "An hour in a row is free" is then a handful of shifts, whatever the diary holds. Busy time that is
-not on the five minutes is rounded outward and opening and working time inward: a start is never offered that is not free.
+not on the five minutes is rounded outward, opening and working time inward: what is offered is free.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Diary:
-    """What is known of a site over a horizon: one Day for each date of it, closed ones too, and who and what may be used.
+    """What is known of a site over a horizon: a Day for each date of it, closed ones too, and who and what may be used.
 
     The order of the resources is the order in which they are taken where nothing else decides.
     """
@@ -293,7 +293,10 @@ class Availability:
         """Equal visits share one Needs."""
         if not visit:
             raise ValueError("A visit has at least one stretch.")
-        return self._needs.setdefault(visit, Needs(visit))
+        needs = self._needs.get(visit)
+        if needs is None:
+            needs = self._needs[visit] = Needs(visit)
+        return needs
 
     def sheet(self, number: int) -> Sheet:
         """The sheet of a day of the horizon, by its ordinal."""

@@ -1,7 +1,9 @@
-from django.urls import path
+from django.urls import include, path
 
 from clinic.views import home
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("desk/", include("clinic.urls_desk")),
+    path("my/", include("clinic.urls_portal")),
 ]

@@ -91,6 +91,7 @@ class Appointment(models.Model):
     class Meta:
         verbose_name = _("appointment")
         verbose_name_plural = _("appointments")
+        permissions = [("override_window", _("Can book a session outside its window"))]
         indexes = [
             models.Index(fields=["site", "starts_at"], name="appointment_by_site"),
             models.Index(fields=["patient", "starts_at"], name="appointment_by_patient"),

@@ -39,7 +39,7 @@ class ReminderStep(models.Model):
             models.CheckConstraint(condition=Q(channel__in=Channel.values), name="reminder_step_channel_known"),
             models.UniqueConstraint(fields=["subject", "offset_days", "channel"], name="reminder_step_once"),
             models.CheckConstraint(
-                condition=~Q(subject="appointment") | Q(offset_days__lte=0), name="reminder_step_before_the_visit"
+                condition=~Q(subject="appointment") | Q(offset_days__lt=0), name="reminder_step_before_the_visit"
             ),
         ]
 
@@ -85,6 +85,12 @@ class Message(models.Model):
     not_after = models.DateTimeField(help_text=_("Not sent once this has passed."))
     state = models.CharField(max_length=10, choices=MessageState, default=MessageState.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
+    handed_over = models.PositiveSmallIntegerField(
+        default=0,
+        help_text=_(
+            "How often the provider was given it and did not refuse: it may have reached the patient so often."
+        ),
+    )
     lease_until = models.DateTimeField(null=True, blank=True)
     token = models.UUIDField(null=True, blank=True, help_text=_("Of the process that is sending it."))
     message_id = models.UUIDField(
@@ -109,6 +115,11 @@ class Message(models.Model):
             ),
             models.CheckConstraint(condition=Q(state__in=MessageState.values), name="message_state_known"),
             models.CheckConstraint(condition=Q(not_before__lte=F("not_after")), name="message_times_in_order"),
+            # By e-mail a second time under the same Message-ID; a text message is never sent again blindly.
+            models.CheckConstraint(
+                condition=Q(handed_over__lte=1) | Q(channel="email", handed_over=2),
+                name="message_handed_over_at_most_twice",
+            ),
             models.CheckConstraint(
                 condition=Q(state="sending", token__isnull=False, lease_until__isnull=False)
                 | ~Q(state="sending") & Q(token=None, lease_until=None),

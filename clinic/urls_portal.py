@@ -1,0 +1,5 @@
+"""The patients' portal."""
+
+app_name = "portal"
+
+urlpatterns = []

@@ -2,7 +2,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("clinic", "0002_initial")]
+    dependencies = [("clinic", "0003_count_what_was_handed_over")]
 
     operations = [
         migrations.AlterModelOptions(

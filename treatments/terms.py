@@ -186,7 +186,7 @@ def _read(kind: Any, data: object, *, at: str) -> object:
             raise TermsError(f"{at} must be a list, not {data!r}.")
         return tuple(_read(choices[0], item, at=f"{at}[{i}]") for i, item in enumerate(data))
     if origin is Literal:
-        if not isinstance(data, str) or data not in choices:
+        if data not in choices:
             raise TermsError(f"{at} must be one of {', '.join(choices)}, not {data!r}.")
         return data
     # Compared exactly, because True is an int to isinstance.

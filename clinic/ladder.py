@@ -1,0 +1,90 @@
+"""When a reminder is owed, and when it may be sent: instants in, instants out.
+
+Nobody is written to at night: quiet hours run from 20:00 to 09:00 on the patient's own clock. Reminders of maintenance
+are for the day; reminders of visits are for an hour, and move earlier where that hour is quiet.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from clinic.walltime import instant
+
+QUIET_FROM = time(20)
+QUIET_UNTIL = time(9)
+# A reminder that moves to the evening before leaves this long before the quiet hours, so that a late minute is not one
+# too many.
+EVENING = timedelta(hours=1)
+# A visit is not worth a reminder when it is nearer than this.
+LAST_WORD = timedelta(hours=2)
+# How much sooner than its days say a reminder can be due: quiet hours, the evening, and an hour of a clock change.
+MAY_MOVE_EARLIER = timedelta(hours=15)
+# Nowhere on earth does a day begin earlier than this before it begins in UTC.
+EARLIEST_ZONE = timedelta(hours=14)
+
+RETRIES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60))
+
+
+def is_quiet(at: datetime, zone: ZoneInfo) -> bool:
+    """Whether `at` lies in the quiet hours: the evening's first instant does, the morning's end does not."""
+    clock = at.astimezone(zone).time()
+    return clock >= QUIET_FROM or clock < QUIET_UNTIL
+
+
+def next_allowed(at: datetime, zone: ZoneInfo) -> datetime:
+    """The first instant from `at` on that is not in the quiet hours; an aware datetime in UTC."""
+    if not is_quiet(at, zone):
+        return at.astimezone(UTC)
+    local = at.astimezone(zone)
+    day = local.date() + timedelta(days=1 if local.time() >= QUIET_FROM else 0)
+    return instant(day, QUIET_UNTIL, zone)
+
+
+def maintenance_reminder(due_from: date, offset_days: int, zone: ZoneInfo, *, now: datetime) -> datetime:
+    """When to say that maintenance is due, from `now` on: once the quiet hours of the step's day are over."""
+    morning = instant(due_from + timedelta(days=offset_days), QUIET_UNTIL, zone)
+    return next_allowed(max(morning, now), zone)
+
+
+def visit_reminder(starts_at: datetime, offset_days: int, zone: ZoneInfo, *, now: datetime) -> datetime:
+    """When to remind of a visit, from `now` on.
+
+    At the hour of the visit, so many days before. Where that hour is quiet: the evening before it, if that is not over
+    yet, else the morning after it, which may be too late (see `keeps_until`).
+    """
+    # Adding days to a local time keeps the clock and not the instant: the same hour across a clock change.
+    hour = starts_at.astimezone(zone) + timedelta(days=offset_days)
+    if is_quiet(hour, zone):
+        evening = _evening_before(hour, zone)
+        hour = evening if now < evening + EVENING else next_allowed(hour, zone)
+    return next_allowed(max(hour, now), zone)
+
+
+def _evening_before(quiet: datetime, zone: ZoneInfo) -> datetime:
+    local = quiet.astimezone(zone)
+    day = local.date() - timedelta(days=0 if local.time() >= QUIET_FROM else 1)
+    return instant(day, QUIET_FROM, zone) - EVENING
+
+
+def keeps_until(starts_at: datetime, closes_days: int) -> datetime:
+    """The last instant at which a reminder of a visit is worth sending; a rung closes `closes_days` from the start."""
+    return starts_at + min(timedelta(days=closes_days), -LAST_WORD)
+
+
+def closing_days(steps: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """For each step, given as (offset, stale after) in days, the offset from which it is not sent any more.
+
+    A step is over when it is stale, and at the latest when the next one begins: after an outage a patient hears the
+    last word, not all of them.
+    """
+    offsets = sorted(steps)
+    following = [offset for offset, _stale in offsets[1:]] + [None]
+    return {
+        offset: offset + stale if next_ is None else min(offset + stale, next_)
+        for (offset, stale), next_ in zip(offsets, following, strict=True)
+    }
+
+
+def retry_after(attempts: int) -> timedelta | None:
+    """How long to wait after the n-th attempt that the provider put off; None: give up."""
+    return RETRIES[attempts - 1] if attempts <= len(RETRIES) else None

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Concat
+from django.db.models.functions import Concat, Lower
 from django.utils.translation import gettext_lazy as _
 from phonenumber_field.modelfields import PhoneNumberField
 from timezone_field import TimeZoneField
@@ -64,8 +64,12 @@ class Patient(models.Model):
         verbose_name_plural = _("patients")
         indexes = [
             GinIndex(OpClass("name_folded", name="gin_trgm_ops"), name="patient_name_trigram"),
-            models.Index("phone", name="patient_phone", condition=~Q(phone="")),
-            models.Index(models.functions.Lower("email"), name="patient_email", condition=~Q(email="")),
+            # Any part of a number is found, so that its notation does not matter.
+            GinIndex(OpClass("phone", name="gin_trgm_ops"), name="patient_phone"),
+            # The operator class makes "begins with" use the index whatever the database's collation.
+            models.Index(
+                OpClass(Lower("email"), name="text_pattern_ops"), name="patient_email", condition=~Q(email="")
+            ),
             models.Index("date_of_birth", name="patient_born"),
         ]
         constraints = [
@@ -126,3 +130,24 @@ class Consent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_purpose_display()}, {self.get_channel_display()}: {'yes' if self.granted else 'no'}"
+
+
+@pgtrigger.register(pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete))
+class RecordView(models.Model):
+    """One look at a patient's record by somebody of the clinic. Never changed.
+
+    A row of its own and not an event of the patient's history, which would copy all of the record each time.
+    """
+
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="views")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    at = models.DateTimeField(_("at"))
+    page = models.CharField(_("page"), max_length=60, help_text=_("The name of the page, as the program calls it."))
+
+    class Meta:
+        verbose_name = _("look at a record")
+        verbose_name_plural = _("looks at records")
+        indexes = [models.Index(fields=["patient", "-at"], name="record_view_by_patient")]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.page}"

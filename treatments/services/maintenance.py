@@ -6,9 +6,9 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from patients.errors import Refused
 from treatments import rules
 from treatments.models import Maintenance, MaintenanceState, Series, Treatment
-from treatments.services.errors import Refused
 from treatments.terms import MaintenanceRule
 
 OPEN = [MaintenanceState.WAITING, MaintenanceState.SCHEDULED, MaintenanceState.DEFERRED]

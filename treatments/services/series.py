@@ -10,11 +10,11 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from patients.errors import Refused
 from patients.models import Patient
 from treatments.models import Concern, Protocol, Series, SeriesState, Session, SessionState
 from treatments.models.choices import ProtocolStatus
 from treatments.services import maintenance
-from treatments.services.errors import Refused
 from treatments.terms import Spacing, Terms
 
 # More than any course known; it keeps a slip of the finger from planning a thousand visits.
@@ -22,7 +22,11 @@ MOST_SESSIONS = 60
 
 
 class SeriesNotPossible(Refused):
-    """The protocol, or what was chosen with it, does not make a series."""
+    """The protocol, or what was chosen with it, does not make a series. `field` is the part of Choice to change."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class SessionNotRecordable(Refused):
@@ -59,7 +63,7 @@ def agree(choice: Choice) -> Agreed:
     spacing open and the clinician has not decided, or where the decision departs from the protocol without a note.
     """
     if choice.protocol.status != ProtocolStatus.PUBLISHED:
-        raise SeriesNotPossible(_("“%s” is not published, so no series can be started by it.") % choice.protocol.name)
+        raise SeriesNotPossible(_("“%s” is not published, so no series can be started by it.") % choice.protocol.name, "protocol")
     terms = choice.protocol.terms_for(
         concern=choice.concern,
         severity=choice.severity or None,
@@ -73,12 +77,12 @@ def _counted(terms: Terms, choice: Choice) -> int:
     said = terms.sessions
     count = choice.count or said.typical or said.min
     if count is None:
-        raise SeriesNotPossible(_("The protocol does not say how many sessions. Enter what the clinician decided."))
+        raise SeriesNotPossible(_("The protocol does not say how many sessions. Enter what the clinician decided."), "count")
     if not 1 <= count <= MOST_SESSIONS:
-        raise SeriesNotPossible(_("A series has between 1 and %d sessions.") % MOST_SESSIONS)
+        raise SeriesNotPossible(_("A series has between 1 and %d sessions.") % MOST_SESSIONS, "count")
     within = said.min is not None and said.max is not None and said.min <= count <= said.max
     if not within and not choice.decision_note:
-        raise SeriesNotPossible(_("This number of sessions is not the protocol's. Note who decided it."))
+        raise SeriesNotPossible(_("This number of sessions is not the protocol's. Note who decided it."), "decision_note")
     return count
 
 
@@ -86,10 +90,11 @@ def _spaced(terms: Terms, choice: Choice) -> Terms:
     spacing = terms.spacing or choice.spacing
     if spacing is None:
         raise SeriesNotPossible(
-            _("The protocol does not say how far apart the sessions are. Enter what the clinician decided.")
+            _("The protocol does not say how far apart the sessions are. Enter what the clinician decided."),
+            "spacing",
         )
     if terms.spacing is None and not choice.decision_note:
-        raise SeriesNotPossible(_("The spacing is not the protocol's. Note who decided it."))
+        raise SeriesNotPossible(_("The spacing is not the protocol's. Note who decided it."), "decision_note")
     if spacing.tolerance_days is None and choice.tolerance_days is not None:
         spacing = Spacing(spacing.min, spacing.ideal, spacing.max, spacing.unit, choice.tolerance_days)
     return terms.with_spacing(spacing)

@@ -1,4 +1,4 @@
-"""What a service refuses, in the user's words."""
+"""What a service refuses, in the user's words. It stands in the lowest app so that every service can use it."""
 
 
 class Refused(Exception):

@@ -1,0 +1,126 @@
+"""Find patients by what somebody typed into one box: name, phone, e-mail or date of birth."""
+
+import re
+import unicodedata
+from contextlib import suppress
+from datetime import date, datetime
+
+from django.contrib.postgres.search import TrigramWordSimilarity
+from django.db import connection, transaction
+from django.db.models import FloatField, Q, TextField, Value
+from django.db.models.functions import Cast, Lower
+
+from patients.models import Fold, Patient
+
+LONGEST = 100
+# So much of what was typed must be found in a name: two letters swapped in each of two words come to about 0.45.
+ALIKE_ENOUGH = 0.4
+FEWEST_DIGITS = 4
+FEWEST_EMAIL_LETTERS = 3
+
+# The last letter of Latin Extended-B: what lies beyond is another script.
+MOST_LATIN = 0x24F
+
+DAY_FIRST = re.compile(r"([0-9]{1,2})([./-])([0-9]{1,2})\2([0-9]{4}|[0-9]{2})")
+YEAR_FIRST = re.compile(r"([0-9]{4})([./-])([0-9]{1,2})\2([0-9]{1,2})")
+IN_WORDS = ["%d %b %Y", "%d %B %Y"]
+PHONE_SIGNS = re.compile(r"[0-9()+./ -]+")
+
+
+def find(text: str, *, limit: int = 20) -> list[Patient]:
+    """The patients that `text` most likely means, likeliest first; equal ones by name.
+
+    Any text is taken: what cannot be searched for finds nobody. Patients merged into another are left out.
+    """
+    text = clean(text)
+    query = _query(text)
+    if query is None:
+        return []
+    by_name = _has_letters(text)
+    found = (
+        Patient.objects.current()
+        .alias(email_lower=Lower("email"), phone_text=Cast("phone", TextField()))
+        .filter(query)
+        .alias(
+            likeness=TrigramWordSimilarity(Fold(Value(text)), "name_folded")
+            if by_name
+            else Value(0.0, output_field=FloatField())
+        )
+        .order_by("-likeness", "name_folded", "pk")
+    )
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            # For this transaction only; the index reads it.
+            cursor.execute("SELECT set_config('pg_trgm.word_similarity_threshold', %s, true)", [str(ALIKE_ENOUGH)])
+        return list(found[:limit])
+
+
+def clean(text: str) -> str:
+    """`text` without control characters and lone surrogates, composed, in one line and of bounded length."""
+    kept = "".join(" " if unicodedata.category(sign) in ("Cc", "Cs") else sign for sign in text[: 4 * LONGEST])
+    return " ".join(unicodedata.normalize("NFC", kept).split())[:LONGEST].strip()
+
+
+def _query(text: str) -> Q | None:
+    """What `text` may mean, by its shape; None where it holds nothing that could be searched for."""
+    if days := _birth_dates(text):
+        return Q(date_of_birth__in=days)
+    if "@" in text:
+        return _email_begins(text)
+    if _has_letters(text):
+        query = _named(text)
+        if " " not in text and len(text) >= FEWEST_EMAIL_LETTERS:
+            query |= _email_begins(text)
+        return query
+    digits = _digits(text)
+    if PHONE_SIGNS.fullmatch(text) and len(digits) >= FEWEST_DIGITS:
+        return Q(phone_text__contains=digits)
+    return None
+
+
+def _named(text: str) -> Q:
+    query = Q(name_folded__trigram_word_similar=Fold(Value(text)))
+    if any(sign.isalpha() and ord(sign) > MOST_LATIN for sign in text):
+        # Some databases see no letters in other scripts, and so make no trigrams of them.
+        contained = Q()
+        for word in text.split():
+            contained &= Q(name_folded__contains=Fold(Value(word)))
+        query |= contained
+    return query
+
+
+def _email_begins(text: str) -> Q:
+    # The index leaves out empty addresses, and is used only where the query does so too.
+    return Q(email_lower__startswith=text.lower()) & ~Q(email="")
+
+
+def _has_letters(text: str) -> bool:
+    return any(sign.isalpha() for sign in text)
+
+
+def _digits(text: str) -> str:
+    """The digits of a number as far as every notation shares them: without (0), without leading zeros."""
+    return re.sub(r"[^0-9]", "", text.replace("(0)", "")).lstrip("0")
+
+
+def _birth_dates(text: str) -> list[date]:
+    """The days that `text` may mean, day before month; a year of two digits stands for both centuries."""
+    if match := YEAR_FIRST.fullmatch(text):
+        parts = [(match[1], match[3], match[4])]
+    elif match := DAY_FIRST.fullmatch(text):
+        years = [match[4]] if len(match[4]) == 4 else [f"19{match[4]}", f"20{match[4]}"]
+        parts = [(year, match[3], match[1]) for year in years]
+    else:
+        return _birth_dates_in_words(text)
+    days = []
+    for year, month, day in parts:
+        with suppress(ValueError):
+            days.append(date(int(year), int(month), int(day)))
+    return days
+
+
+def _birth_dates_in_words(text: str) -> list[date]:
+    for notation in IN_WORDS:
+        with suppress(ValueError):
+            return [datetime.strptime(text.replace(".", ""), notation).date()]  # noqa: DTZ007 - a day, not an instant
+    return []

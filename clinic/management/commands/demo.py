@@ -64,14 +64,16 @@ class Command(BaseCommand):
         self.children: list[Child] = []
         self.state = state.resolve()
         try:
-            (self.state / "log").mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self.state / "mail").mkdir(exist_ok=True)
+            self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for name in ("log", "mail"):
+                (self.state / name).mkdir(exist_ok=True)
             lock = _lock(self.state, port)
         except OSError as error:
             raise CommandError(f"The data cannot be kept in {self.state}: {error.strerror}.") from error
         # Until here Ctrl-C ends the command as any other; from here on there is something to put away.
+        self.interrupted = False
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, _interrupt)
+            signal.signal(number, self.interrupt)
         _end_with_uv()
         private = None
         try:
@@ -85,8 +87,7 @@ class Command(BaseCommand):
         except servers.ServerFailed as error:
             raise CommandError(str(error)) from error
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, signal.SIG_IGN)
+            self.interrupted = True
             # Web, beat, worker, broker, database: nobody loses what they still need.
             for child in reversed(self.children):
                 servers.stop(child.process, with_signal=child.stop_signal)
@@ -94,6 +95,12 @@ class Command(BaseCommand):
                 private.remove()
             os.close(lock)
         self.say(f"Ended. The data stays in {self.state}.")
+
+    def interrupt(self, number: int, frame: object) -> None:
+        # Once: a second signal (the terminal's and uv's, or an impatient hand) must not disturb the ending.
+        if not self.interrupted:
+            self.interrupted = True
+            raise Interrupted
 
     def start(self, *, port: int, sockets: Path, empty: bool) -> None:
         env = self.environment(port=port)
@@ -116,8 +123,12 @@ class Command(BaseCommand):
 
     def environment(self, *, port: int) -> dict[str, str]:
         """What the processes are given, beside the addresses of servers and mail."""
+        inherited = dict(os.environ)
+        if inherited.pop("PYTHONDONTWRITEBYTECODE", None):
+            # Six processes that compile everything anew take twice as long to start.
+            inherited.setdefault("PYTHONPYCACHEPREFIX", str(self.state / "pycache"))
         return {
-            **os.environ,
+            **inherited,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "PYTHONUNBUFFERED": "1",
             "SECRET_KEY": _kept_secret(self.state / "secret_key"),
@@ -239,10 +250,6 @@ class Mailbox:
         path.write_bytes(envelope.content)
         self.say(f"Mail to {', '.join(envelope.rcpt_tos)}: {message['subject']} (saved at {path})")
         return "250 Kept"
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise Interrupted
 
 
 def _lock(state: Path, port: int) -> int:

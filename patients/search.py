@@ -32,7 +32,7 @@ def find(text: str, *, limit: int = 20) -> list[Patient]:
 
     Any text is taken: what cannot be searched for finds nobody. Patients merged into another are left out.
     """
-    text = clean(text)
+    text = tidy(text)
     query = _query(text)
     if query is None:
         return []
@@ -55,7 +55,7 @@ def find(text: str, *, limit: int = 20) -> list[Patient]:
         return list(found[:limit])
 
 
-def clean(text: str) -> str:
+def tidy(text: str) -> str:
     """`text` without control characters and lone surrogates, composed, in one line and of bounded length."""
     kept = "".join(" " if unicodedata.category(sign) in ("Cc", "Cs") else sign for sign in text[: 4 * LONGEST])
     return " ".join(unicodedata.normalize("NFC", kept).split())[:LONGEST].strip()
@@ -124,3 +124,16 @@ def _birth_dates_in_words(text: str) -> list[date]:
         with suppress(ValueError):
             return [datetime.strptime(text.replace(".", ""), notation).date()]  # noqa: DTZ007 - a day, not an instant
     return []
+
+
+def as_details(text: str) -> dict[str, str]:
+    """What was searched for, as the fields of a registration: nothing is typed twice."""
+    text = tidy(text)
+    if _birth_dates(text):
+        return {"date_of_birth": text}
+    if "@" in text:
+        return {"email": text}
+    if not _has_letters(text):
+        return {"phone": text} if PHONE_SIGNS.fullmatch(text) else {}
+    given_name, _space, family_name = text.rpartition(" ")
+    return {"given_name": given_name, "family_name": family_name} if given_name else {"given_name": text}

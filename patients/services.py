@@ -190,9 +190,7 @@ def _use_address(user: User, email: str) -> None:
         with transaction.atomic():
             EmailAddress.objects.create(user=user, email=email.lower(), verified=True, primary=True)
     except IntegrityError as error:
-        raise AccountNotPossible(
-            _("Another account signs in with this e-mail address. Each needs its own.")
-        ) from error
+        raise AccountNotPossible(_("Another account signs in with this e-mail address. Each needs its own.")) from error
 
 
 def duplicates_of(

@@ -1,6 +1,7 @@
 """What is to be said to patients, and its life."""
 
 import uuid
+from datetime import UTC, datetime
 
 from django.db import models
 from django.db.models import F, Q
@@ -137,3 +138,13 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk}"
+
+
+def said_of(start: datetime) -> str:
+    """A visit's start as `counts_from` has it; the statement that owes reminders writes the same."""
+    return start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def edition_of(appointment: Appointment) -> str:
+    """The visit as it stands: moved away and back again, it is another edition of the same start."""
+    return f"{said_of(appointment.starts_at)} #{appointment.sequence}"

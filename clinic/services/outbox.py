@@ -1,12 +1,18 @@
-"""What is to be said to patients: owed, claimed, sent and settled.
+"""What is to be said to patients, owed once.
 
-Confirmations, changes and cancellations are owed in the transaction that causes them. Reminders follow from the state.
+Confirmations, changes and cancellations are owed in the transaction that causes them. Reminders follow from the state:
+what has come due is owed whenever somebody asks, by any number of processes, and said once.
 """
 
-from datetime import UTC, datetime, timedelta
+from collections import Counter, defaultdict
+from datetime import datetime, timedelta
 
-from clinic.models import Appointment, Message
-from clinic.models.outbox import MessageKind
+from django.db import connection, transaction
+
+from clinic import ladder, wake
+from clinic.models import Appointment, Message, ReminderStep
+from clinic.models.outbox import MessageKind, StepSubject, edition_of
+from clinic.services.dispatch import UNREACHABLE, Clock, dispatch_due
 from patients.models import Channel, Patient, Purpose
 from treatments.models import Series
 
@@ -55,20 +61,10 @@ def _owe_notice(kind: MessageKind, appointment: Appointment, now: datetime) -> N
         kind,
         patient_id=appointment.patient_id,
         appointment=appointment,
-        counts_from=_edition(appointment),
+        counts_from=edition_of(appointment),
         now=now,
         not_after=appointment.starts_at,
     )
-
-
-def _edition(appointment: Appointment) -> str:
-    """The visit as it stands: moved away and back again, it is another edition of the same start."""
-    return f"{said_of(appointment.starts_at)} #{appointment.sequence}"
-
-
-def said_of(start: datetime) -> str:
-    """A start as `counts_from` has it; the statement that owes reminders writes the same."""
-    return start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _owe(kind: MessageKind, *, patient_id: int, now: datetime, not_after: datetime, counts_from: str, **about) -> None:
@@ -87,3 +83,135 @@ def _owe(kind: MessageKind, *, patient_id: int, now: datetime, not_after: dateti
     )
     # One INSERT ... ON CONFLICT DO NOTHING: said already is said.
     Message.objects.bulk_create([message], ignore_conflicts=True)
+    wake.after_commit()
+
+
+def run(*, now: datetime) -> Counter[str]:
+    """Owe what has come due, then send until nothing is left that can be sent. Returns how many became what."""
+    clock = Clock(now)
+    outcomes = Counter(owed=owe_due(now=now))
+    while batch := dispatch_due(now=clock.now()):
+        outcomes += batch
+        if batch[UNREACHABLE]:
+            break
+    return +outcomes
+
+
+def owe_due(*, now: datetime) -> int:
+    """Owe every reminder that has come due and is not stale yet; returns how many. Nothing is owed twice."""
+    ladders = defaultdict(list)
+    for step in ReminderStep.objects.filter(active=True):
+        ladders[step.subject, step.channel].append(step)
+    owed = 0
+    for steps in ladders.values():
+        closing = ladder.closing_days((step.offset_days, step.stale_after_days) for step in steps)
+        for step in steps:
+            owed += _owe_step(step, closing[step.offset_days], now)
+    return owed
+
+
+def _owe_step(step: ReminderStep, closes_days: int, now: datetime) -> int:
+    values = {"step": step.pk, "channel": step.channel, "now": now, "days": step.offset_days}
+    if step.subject == StepSubject.MAINTENANCE:
+        # Days begin at different instants in different zones: owed when the day begins anywhere, sent when it has come
+        # where the patient is.
+        today = now.date()
+        values["after"] = today - timedelta(days=closes_days)
+        values["until"] = (now + ladder.EARLIEST_ZONE).date() - timedelta(days=step.offset_days)
+        values["closes"] = closes_days
+        statement = OWE_MAINTENANCE
+    else:
+        closes = ladder.keeps_until(now, closes_days) - now
+        values["after"] = now - closes
+        values["until"] = now - timedelta(days=step.offset_days) + ladder.MAY_MOVE_EARLIER
+        values["closes"] = closes
+        values["ahead"] = timedelta(days=-step.offset_days)
+        statement = OWE_VISITS
+    # Two at once could wait for each other's rows in a circle. One is enough: the other has nothing to add.
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [OWING])
+        [(free,)] = cursor.fetchall()
+        if not free:
+            return 0
+        cursor.execute(statement, values)
+        return cursor.rowcount
+
+
+# "course: reminders are being owed", as a number nobody else is likely to lock.
+OWING = 0x636F75727365
+
+# In both statements the bounds are computed before, and the bare column is compared: so that the partial index finds
+# the few that are due among millions. Who may not be written to is not owed anything, and is owed it once that changes,
+# unless it is stale by then.
+OWE_MAINTENANCE = """
+INSERT INTO clinic_message (
+    patient_id, kind, purpose, channel, step_id, maintenance_id, counts_from, owed_at, not_before, not_after,
+    state, attempts, handed_over, message_id, reason
+)
+SELECT
+    patient.id, 'maintenance', 'recall', %(channel)s, %(step)s, due.id, to_char(due.due_from, 'YYYY-MM-DD'),
+    %(now)s, %(now)s, (due.due_from + %(closes)s)::timestamp AT TIME ZONE 'UTC',
+    'pending', 0, 0, gen_random_uuid(), ''
+FROM treatments_maintenance AS due
+JOIN treatments_series AS series ON series.id = due.series_id
+JOIN patients_patient AS patient ON patient.id = series.patient_id
+WHERE due.state = 'scheduled'
+    AND due.due_from > %(after)s
+    AND due.due_from <= %(until)s
+    AND patient.merged_into_id IS NULL
+    AND CASE %(channel)s WHEN 'email' THEN patient.email ELSE patient.phone END <> ''
+    AND (
+        SELECT consent.granted
+        FROM patients_consent AS consent
+        WHERE consent.patient_id = patient.id AND consent.purpose = 'recall' AND consent.channel = %(channel)s
+        ORDER BY consent.given_at DESC, consent.id DESC
+        LIMIT 1
+    )
+    AND NOT EXISTS (
+        SELECT FROM clinic_message AS said
+        WHERE said.maintenance_id = due.id
+            AND said.step_id = %(step)s
+            AND said.counts_from = to_char(due.due_from, 'YYYY-MM-DD')
+    )
+ON CONFLICT DO NOTHING
+"""
+
+# Who booked, or heard of another time, when the step had come already, has just been told.
+OWE_VISITS = """
+INSERT INTO clinic_message (
+    patient_id, kind, purpose, channel, step_id, appointment_id, counts_from, owed_at, not_before, not_after,
+    state, attempts, handed_over, message_id, reason
+)
+SELECT
+    patient.id, 'visit_reminder', 'service', %(channel)s, %(step)s, visit.id, start.said,
+    %(now)s, %(now)s, visit.starts_at + %(closes)s,
+    'pending', 0, 0, gen_random_uuid(), ''
+FROM clinic_appointment AS visit
+CROSS JOIN LATERAL (SELECT to_char(visit.starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS said) AS start
+JOIN patients_patient AS patient ON patient.id = visit.patient_id
+WHERE visit.status = 'booked'
+    AND visit.starts_at > %(after)s
+    AND visit.starts_at <= %(until)s
+    AND visit.booked_at < visit.starts_at - %(ahead)s
+    AND patient.merged_into_id IS NULL
+    AND CASE %(channel)s WHEN 'email' THEN patient.email ELSE patient.phone END <> ''
+    AND coalesce(
+        (
+            SELECT consent.granted
+            FROM patients_consent AS consent
+            WHERE consent.patient_id = patient.id AND consent.purpose = 'service' AND consent.channel = %(channel)s
+            ORDER BY consent.given_at DESC, consent.id DESC
+            LIMIT 1
+        ),
+        true
+    )
+    AND NOT EXISTS (
+        SELECT FROM clinic_message AS said
+        WHERE said.appointment_id = visit.id
+            AND (
+                said.step_id = %(step)s AND said.counts_from = start.said
+                OR said.kind = 'change' AND said.owed_at >= visit.starts_at - %(ahead)s
+            )
+    )
+ON CONFLICT DO NOTHING
+"""

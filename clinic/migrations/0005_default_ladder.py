@@ -25,6 +25,6 @@ def lay(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("clinic", "0003_count_what_was_handed_over")]
+    dependencies = [("clinic", "0004_window_override_permission")]
 
     operations = [migrations.RunPython(lay, migrations.RunPython.noop)]

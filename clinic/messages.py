@@ -1,0 +1,91 @@
+"""What each message says.
+
+Nothing clinical, in subject or text: the first name, the clinic's short name, date, time and a link.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from email.utils import parseaddr
+from urllib.parse import urljoin
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import formats, translation
+from django.utils.translation import gettext as _
+
+from clinic.models import Message, Site
+from clinic.models.outbox import MessageKind
+from patients.models import Patient
+
+
+def email(message: Message, *, site: Site, starts: Sequence[datetime]) -> EmailMessage:
+    """The mail that `message` is, about visits that start at `starts`, in the patient's language.
+
+    It is the same mail, by its Message-ID, however often it is made.
+    """
+    subject, text = words(message, site=site, starts=starts)
+    _name, sender = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    return EmailMessage(
+        subject=subject,
+        body=text,
+        to=[message.patient.email],
+        reply_to=[site.email] if site.email else None,
+        headers={
+            "Message-ID": f"<{message.message_id}@{sender.rpartition('@')[2]}>",
+            # Answering machines stay silent.
+            "Auto-Submitted": "auto-generated",
+        },
+    )
+
+
+def sms(message: Message, *, site: Site, starts: Sequence[datetime]) -> str:
+    subject, _text = words(message, site=site, starts=starts)
+    return f"{subject}. {course_link()}"
+
+
+def words(message: Message, *, site: Site, starts: Sequence[datetime]) -> tuple[str, str]:
+    """Subject and text."""
+    patient = message.patient
+    with translation.override(patient.language):
+        when = [spoken(start, site=site, patient=patient) for start in starts]
+        context = {
+            "name": patient.given_name,
+            "clinic": site.short_name,
+            "phone": site.phone,
+            "when": when,
+            "link": course_link(),
+        }
+        text = render_to_string(f"messages/{message.kind}.txt", context)
+        return _subject(message.kind, site.short_name, when), text.strip() + "\n"
+
+
+def course_link() -> str:
+    """Where the patient sees the course. It names nobody: who opens it has to sign in."""
+    return urljoin(settings.PUBLIC_URL, reverse("portal:course"))
+
+
+def spoken(start: datetime, *, site: Site, patient: Patient) -> str:
+    """A start on the site's clock; the zone is named where the patient's own clock shows another time."""
+    local = start.astimezone(site.time_zone)
+    text = formats.date_format(local, "D j M Y, H:i")
+    elsewhere = patient.time_zone and start.astimezone(patient.time_zone).utcoffset() != local.utcoffset()
+    return f"{text} ({site.time_zone.key})" if elsewhere else text
+
+
+def _subject(kind: str, clinic: str, when: Sequence[str]) -> str:
+    match kind:
+        case MessageKind.CONFIRMATION if len(when) > 1:
+            return _("%(clinic)s: your visits are booked") % {"clinic": clinic}
+        case MessageKind.CONFIRMATION:
+            return _("%(clinic)s: your visit on %(when)s is booked") % {"clinic": clinic, "when": when[0]}
+        case MessageKind.CHANGE:
+            return _("%(clinic)s: your visit is now on %(when)s") % {"clinic": clinic, "when": when[0]}
+        case MessageKind.CANCELLATION:
+            return _("%(clinic)s: your visit on %(when)s is cancelled") % {"clinic": clinic, "when": when[0]}
+        case MessageKind.APPOINTMENT_REMINDER:
+            return _("%(clinic)s: see you on %(when)s") % {"clinic": clinic, "when": when[0]}
+        case MessageKind.MAINTENANCE_REMINDER:
+            return _("%(clinic)s: time for your next visit") % {"clinic": clinic}
+    raise ValueError(f"No words for {kind}.")

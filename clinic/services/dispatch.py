@@ -1,0 +1,239 @@
+"""Messages that are owed: claimed, looked at again, handed over, settled."""
+
+import logging
+import random
+import time
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Case, F, Value, When
+from django.db.models.functions import Least
+
+from clinic import delivery, ladder, messages
+from clinic.models import Message, MessageState
+from clinic.services import recheck
+from patients.models import Channel
+
+BATCH = 100
+# A process that has not settled a message for so long is gone. Longer than one mail server can keep one mail waiting.
+LEASE = timedelta(minutes=3)
+# What was looked at longer ago than this is looked at again before it is sent.
+FRESH = timedelta(seconds=30)
+# How long to leave a provider alone that cannot be reached.
+OUTAGE_PAUSE = timedelta(minutes=1)
+# By how much a retry may come later than said, so that a thousand put off together do not come back together.
+JITTER = 0.2
+# How often a message may be handed over at most, where the answer to earlier times was lost: a mail keeps its
+# Message-ID, a text message would arrive twice.
+HAND_OVERS = {Channel.EMAIL: 2, Channel.SMS: 1}
+
+# Beside the states of a message, what can become of one in a batch.
+POSTPONED = "postponed"
+RELEASED = "released"
+UNREACHABLE = "unreachable"
+LOST = "lost"
+
+logger = logging.getLogger(__name__)
+
+
+class Clock:
+    """The time it is, for a caller who said what time it was at the start."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._started = time.monotonic()
+
+    def now(self) -> datetime:
+        return self._now + timedelta(seconds=time.monotonic() - self._started)
+
+
+def dispatch_due(*, now: datetime, limit: int = BATCH) -> Counter[str]:
+    """Send a batch of what is due; returns how many became what, nothing where nothing was due.
+
+    Each is looked at again first: it is sent, put off, or dropped with the reason. What is handed over is settled one
+    by one, so that a process that dies leaves at most one in doubt. No transaction is open while sending.
+    """
+    clock = Clock(now)
+    token = uuid.uuid4()
+    batch = _claim(token, now, limit)
+    if not batch:
+        return Counter()
+    verdicts = recheck.verdicts(batch, now=now)
+    outcomes = _drop(batch, verdicts, token, now) + _postpone(batch, verdicts, token)
+    to_send = [(message, verdict) for message in batch if isinstance(verdict := verdicts[message.pk], recheck.Send)]
+    return outcomes + _send(to_send, token, clock)
+
+
+def _claim(token: uuid.UUID, now: datetime, limit: int) -> list[Message]:
+    # Durable: nothing of this, nor of the caller's, may be open while a provider takes its time.
+    with transaction.atomic(durable=True):
+        _take_up_lost(now)
+        due = (
+            Message.objects.filter(state=MessageState.PENDING, not_before__lte=now)
+            .order_by("not_before", "pk")
+            .select_for_update(skip_locked=True, no_key=True)
+        )
+        keys = list(due.values_list("pk", flat=True)[:limit])
+        if not keys:
+            return []
+        Message.objects.filter(pk__in=keys).update(state=MessageState.SENDING, token=token, lease_until=now + LEASE)
+    return list(
+        Message.objects.filter(pk__in=keys, token=token)
+        .select_related("patient", "step", "appointment__site", "maintenance")
+        .defer("appointment__phases", "patient__notes")
+        .order_by("not_before", "pk")
+    )
+
+
+def _take_up_lost(now: datetime) -> None:
+    """What a dead process held waits again, or is in doubt where another time would be one too many."""
+    lost = Message.objects.filter(state=MessageState.SENDING, lease_until__lt=now)
+    held = list(lost.select_for_update(skip_locked=True, no_key=True).values_list("pk", "channel", "handed_over"))
+    if not held:
+        return
+    doubtful = [key for key, channel, handed_over in held if handed_over >= HAND_OVERS[Channel(channel)]]
+    Message.objects.filter(pk__in=doubtful).update(
+        **_settled(MessageState.UNKNOWN, now, "The process that sent it ended before it had the provider's answer.")
+    )
+    Message.objects.filter(pk__in=[key for key, *_ in held]).exclude(pk__in=doubtful).update(
+        state=MessageState.PENDING, token=None, lease_until=None
+    )
+    logger.warning("Taken up %d messages of a process that is gone, %d of them in doubt", len(held), len(doubtful))
+
+
+def _drop(
+    batch: Sequence[Message], verdicts: Mapping[int, recheck.Verdict], token: uuid.UUID, now: datetime
+) -> Counter[str]:
+    dropped = defaultdict(list)
+    for message in batch:
+        verdict = verdicts[message.pk]
+        if isinstance(verdict, recheck.Drop):
+            # What may have arrived already cannot be called not sent.
+            state = MessageState.UNKNOWN if message.handed_over else MessageState.DROPPED
+            dropped[state, verdict.reason].append(message.pk)
+    outcomes: Counter[str] = Counter()
+    for (state, reason), keys in dropped.items():
+        outcomes[state] += Message.objects.filter(pk__in=keys, token=token).update(**_settled(state, now, reason))
+    return outcomes
+
+
+def _postpone(batch: Sequence[Message], verdicts: Mapping[int, recheck.Verdict], token: uuid.UUID) -> Counter[str]:
+    until = {key: verdict.until for key, verdict in verdicts.items() if isinstance(verdict, recheck.Postpone)}
+    if not until:
+        return Counter()
+    later = Case(*(When(pk=key, then=Value(instant)) for key, instant in until.items()), default=F("not_before"))
+    return Counter({POSTPONED: _release(until, token, not_before=later)})
+
+
+def _release(keys: Iterable[int], token: uuid.UUID, **values) -> int:
+    """Give claimed messages back unsent."""
+    return Message.objects.filter(pk__in=list(keys), token=token).update(
+        state=MessageState.PENDING, token=None, lease_until=None, **values
+    )
+
+
+def _send(to_send: Sequence[tuple[Message, recheck.Send]], token: uuid.UUID, clock: Clock) -> Counter[str]:
+    outcomes: Counter[str] = Counter()
+    stale = clock.now() + FRESH
+    with delivery.Mailer() as mailer:
+        for position, (message, facts) in enumerate(to_send):
+            rest = [later.pk for later, _facts in to_send[position:]]
+            if clock.now() > stale:
+                outcomes[RELEASED] += _release(rest, token)
+                break
+            try:
+                outcomes[_send_one(message, facts, token, mailer, clock)] += 1
+            except delivery.Unreachable as error:
+                logger.error("The mail server cannot be reached (%s): %d messages wait", error, len(rest))
+                # No message's fault, so that none uses up its retries.
+                again = Least(Value(clock.now() + OUTAGE_PAUSE), F("not_after"))
+                outcomes[UNREACHABLE] += _release(rest, token, not_before=again)
+                break
+    return outcomes
+
+
+def _send_one(message: Message, facts: recheck.Send, token: uuid.UUID, mailer: delivery.Mailer, clock: Clock) -> str:
+    """Send one and settle it. Whatever goes wrong is this message's alone, but for Unreachable, which is raised."""
+    by_mail = message.channel == Channel.EMAIL
+    try:
+        mail = messages.email(message, site=facts.site, starts=facts.starts) if by_mail else None
+        text = None if by_mail else messages.sms(message, site=facts.site, starts=facts.starts)
+    except Exception as error:
+        # Not the error's own words, which may quote the patient.
+        logger.error("Message %d has no text: %s", message.pk, type(error).__name__)
+        return _settle(message, token, MessageState.FAILED, clock, f"No text: {type(error).__name__}")
+    if by_mail:
+        mailer.reach()
+    if not _mark(message, token, clock):
+        return LOST
+    try:
+        if mail:
+            mailer.send(mail)
+        else:
+            delivery.send_sms(to=str(message.patient.phone), text=text or "", key=str(message.message_id))
+    except delivery.PutOff as no:
+        return _put_off(message, token, clock, str(no))
+    except delivery.Rejected as no:
+        logger.warning("Message %d was refused", message.pk)
+        return _refused(message, token, clock, str(no))
+    except Exception as error:
+        # It may have arrived. Only what the provider said may be kept in words.
+        said = str(error) if isinstance(error, delivery.Unclear) else type(error).__name__
+        logger.warning("Message %d is in doubt: %s", message.pk, type(error).__name__)
+        return _in_doubt(message, token, clock, said)
+    return _settle(message, token, MessageState.SENT, clock)
+
+
+def _mark(message: Message, token: uuid.UUID, clock: Clock) -> bool:
+    """Note that it is being handed over, before it is; False where another process has it by now."""
+    now = clock.now()
+    mine = Message.objects.filter(pk=message.pk, token=token)
+    marked = mine.update(attempts=F("attempts") + 1, handed_over=F("handed_over") + 1, lease_until=now + LEASE)
+    message.attempts += marked
+    message.handed_over += marked
+    return bool(marked)
+
+
+def _put_off(message: Message, token: uuid.UUID, clock: Clock, said: str) -> str:
+    wait = ladder.retry_after(message.attempts)
+    if wait is not None:
+        again = clock.now() + wait * (1 + JITTER * random.random())  # noqa: S311 - chance, not a secret
+        if again <= message.not_after:
+            _release([message.pk], token, not_before=again, handed_over=message.handed_over - 1, reason=_short(said))
+            return POSTPONED
+    return _refused(message, token, clock, said)
+
+
+def _refused(message: Message, token: uuid.UUID, clock: Clock, said: str) -> str:
+    # This time it did not arrive; of an earlier time whose answer was lost nobody knows.
+    message.handed_over -= 1
+    state = MessageState.UNKNOWN if message.handed_over else MessageState.FAILED
+    return _settle(message, token, state, clock, said)
+
+
+def _in_doubt(message: Message, token: uuid.UUID, clock: Clock, said: str) -> str:
+    again = clock.now() + ladder.RETRIES[0]
+    if message.handed_over < HAND_OVERS[Channel(message.channel)] and again <= message.not_after:
+        _release([message.pk], token, not_before=again, reason=_short(said))
+        return POSTPONED
+    return _settle(message, token, MessageState.UNKNOWN, clock, said)
+
+
+def _settle(message: Message, token: uuid.UUID, state: MessageState, clock: Clock, reason: str = "") -> str:
+    settled = Message.objects.filter(pk=message.pk, token=token).update(
+        **_settled(state, clock.now(), reason), handed_over=message.handed_over
+    )
+    if not settled:
+        logger.warning("Message %d was settled by another process", message.pk)
+    return state if settled else LOST
+
+
+def _settled(state: MessageState, at: datetime, reason: str) -> dict[str, object]:
+    return {"state": state, "settled_at": at, "reason": _short(reason), "token": None, "lease_until": None}
+
+
+def _short(reason: str) -> str:
+    return reason.replace("\0", "")[:200]

@@ -188,7 +188,8 @@ def _read(kind: Any, data: object, *, at: str) -> object:
     if origin is Literal:
         if data not in choices:
             raise TermsError(f"{at} must be one of {', '.join(choices)}, not {data!r}.")
-        return data
+        # The word itself, where a member of an enumeration stood for it.
+        return choices[choices.index(data)]
     # Compared exactly, because True is an int to isinstance.
     if type(data) is not kind:
         raise TermsError(f"{at} must be {_NAMES[kind]}, not {data!r}.")

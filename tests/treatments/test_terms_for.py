@@ -122,6 +122,13 @@ def test_an_empty_protocol_says_nothing(treatment):
     assert empty.terms_for() == terms.Terms("Microneedling", terms.SessionCount("unknown"))
 
 
+def test_terms_hold_plain_words_even_of_a_row_just_made(treatment):
+    made = Protocol.objects.create(name="Empty", treatment=treatment, anaesthesia=Anaesthesia.TOPICAL)
+
+    assert type(made.terms_for().anaesthesia) is str
+    assert type(made.terms_for().sessions.kind) is str
+
+
 @pytest.mark.parametrize(
     ("conditions", "case", "applies"),
     [

@@ -1,0 +1,128 @@
+"""What the demo's patients have been told so far, so that a first start owes nobody anything old."""
+
+from datetime import UTC, datetime, timedelta
+
+from clinic import ladder
+from clinic.demo.story import Story
+from clinic.demo.upkeep import due_days
+from clinic.models import AppointmentStatus, Message, MessageState, ReminderStep, Site
+from clinic.models.outbox import MessageKind, StepSubject
+from patients.models import Consent, Patient, Purpose
+from treatments.models import MaintenanceState
+
+# Older mail is of no interest to anybody.
+KEPT = timedelta(days=150)
+NOT_AGREED = "The patient has not agreed to this."
+
+
+class Told:
+    def __init__(self, *, story: Story, sites: dict[int, Site], consents: list[Consent]) -> None:
+        self.story, self.now, self.sites = story, story.now, sites
+        self.said = {(id(c.patient), c.purpose, c.channel): c.granted for c in consents}
+        self.messages: list[Message] = []
+
+    def store(self) -> None:
+        self._confirmations()
+        self._visit_reminders()
+        self._maintenance_reminders()
+        Message.objects.bulk_create(self.messages)
+
+    def _confirmations(self) -> None:
+        of_series = set()
+        for appointment in self.story.appointments:
+            about = {"appointment": appointment}
+            if appointment.session is not None:
+                series = appointment.session.series
+                if appointment.booked_at - series.started_at < timedelta(minutes=10):
+                    if series.pk in of_series:
+                        continue
+                    of_series.add(series.pk)
+                    about = {"series": series}
+            not_after = appointment.starts_at if "appointment" in about else appointment.booked_at + timedelta(days=7)
+            self._say(
+                MessageKind.CONFIRMATION,
+                Purpose.SERVICE,
+                patient=appointment.patient,
+                at=appointment.booked_at,
+                not_after=not_after,
+                counts_from=str(self.story.uuid()),
+                **about,
+            )
+
+    def _visit_reminders(self) -> None:
+        steps = ReminderStep.objects.filter(subject=StepSubject.APPOINTMENT, active=True)
+        closes = ladder.closing_days((step.offset_days, step.stale_after_days) for step in steps)
+        for appointment in self.story.appointments:
+            if appointment.status == AppointmentStatus.CANCELLED:
+                continue
+            zone = appointment.site.time_zone
+            for step in steps:
+                at = ladder.visit_reminder(appointment.starts_at, step.offset_days, zone, now=appointment.booked_at)
+                until = ladder.keeps_until(appointment.starts_at, closes[step.offset_days])
+                if at <= min(until, self.now):
+                    self._say(
+                        MessageKind.APPOINTMENT_REMINDER,
+                        Purpose.SERVICE,
+                        patient=appointment.patient,
+                        at=at,
+                        not_after=until,
+                        step=step,
+                        appointment=appointment,
+                        counts_from=appointment.starts_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                    )
+
+    def _maintenance_reminders(self) -> None:
+        steps = ReminderStep.objects.filter(subject=StepSubject.MAINTENANCE, active=True)
+        booked = {}
+        for appointment in self.story.appointments:
+            if appointment.maintenance is not None:
+                booked[id(appointment.maintenance)] = appointment.booked_at
+        for row in self.story.cycles:
+            if row.state == MaintenanceState.WAITING or row.calculated_from is None and row.overridden_on is None:
+                continue
+            from_, _by = due_days(row)
+            zone = self.sites[id(row.series.patient)].time_zone
+            ended = booked.get(id(row)) or row.settled_at or self.now
+            for step in steps:
+                at = ladder.maintenance_reminder(from_, step.offset_days, zone, now=self.now - timedelta(days=9999))
+                # Only what the patient could have been told while it was due and nobody had booked it.
+                if at.date() > row.anchor and at <= min(ended, self.now):
+                    self._say(
+                        MessageKind.MAINTENANCE_REMINDER,
+                        Purpose.RECALL,
+                        patient=row.series.patient,
+                        at=at,
+                        not_after=at + timedelta(days=step.stale_after_days),
+                        step=step,
+                        maintenance=row,
+                        counts_from=from_.isoformat(),
+                    )
+
+    def _say(
+        self, kind: MessageKind, purpose: Purpose, *, patient: Patient, at: datetime, not_after: datetime, **about
+    ) -> None:
+        if not patient.email or at < self.now - KEPT or at > not_after:
+            return
+        message = Message(
+            patient=patient,
+            kind=kind,
+            purpose=purpose,
+            channel="email",
+            owed_at=at,
+            not_before=at,
+            not_after=not_after,
+            state=MessageState.SENT,
+            attempts=1,
+            handed_over=1,
+            message_id=self.story.uuid(),
+            settled_at=min(at + timedelta(seconds=self.story.rng.randint(5, 90)), self.now),
+            **about,
+        )
+        if not self.said.get((id(patient), purpose, "email"), purpose == Purpose.SERVICE):
+            message.state, message.reason = MessageState.DROPPED, NOT_AGREED
+            message.attempts = message.handed_over = 0
+        elif self.story.rng.random() < 0.002:
+            message.state, message.reason, message.handed_over = MessageState.FAILED, "550 No such mailbox", 0
+        elif self.story.rng.random() < 0.001:
+            message.state, message.reason = MessageState.UNKNOWN, "The connection broke before the answer came."
+        self.messages.append(message)

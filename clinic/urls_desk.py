@@ -2,11 +2,23 @@
 
 from django.urls import path
 
-from clinic.views import desk_series
+from clinic.views import desk_appointments, desk_day, desk_patients, desk_series
 
 app_name = "desk"
 
 urlpatterns = [
+    path("", desk_day.home, name="home"),
+    path("appointments/<int:pk>/", desk_appointments.detail, name="appointment"),
+    path("appointments/<int:pk>/arrive/", desk_appointments.arrive, name="appointment-arrive"),
+    path("appointments/<int:pk>/attend/", desk_appointments.attend, name="appointment-attend"),
+    path("appointments/<int:pk>/no-show/", desk_appointments.no_show, name="appointment-no-show"),
+    path("appointments/<int:pk>/cancel/", desk_appointments.cancel, name="appointment-cancel"),
+    path("patients/", desk_patients.PatientSearchView.as_view(), name="patient-search"),
+    path("patients/new/", desk_patients.PatientNewView.as_view(), name="patient-new"),
+    path("patients/<int:pk>/", desk_patients.PatientView.as_view(), name="patient"),
+    path("patients/<int:pk>/edit/", desk_patients.PatientEditView.as_view(), name="patient-edit"),
+    path("patients/<int:pk>/account/", desk_patients.PatientAccountView.as_view(), name="patient-account"),
+    path("patients/<int:pk>/consent/", desk_patients.PatientConsentView.as_view(), name="patient-consent"),
     path("patients/<int:pk>/series/new/", desk_series.new, name="series-new"),
     path("series/<int:pk>/book/", desk_series.rest, name="series-book"),
 ]

@@ -1,5 +1,11 @@
 """The patients' portal."""
 
+from django.urls import path
+
+from clinic.views import portal_course
+
 app_name = "portal"
 
-urlpatterns = []
+urlpatterns = [
+    path("", portal_course.course, name="course"),
+]

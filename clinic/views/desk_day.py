@@ -1,0 +1,241 @@
+"""Today at a site, or another day: who comes when, and what can be recorded of it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from clinic import walltime
+from clinic.models import LIVE, Appointment, AppointmentStatus, Closure, OpeningHours, Resource, Site
+from clinic.permissions import staff_required
+from treatments.models import Session
+
+# Beyond these a date is a slip of the finger, and some of them have no instant at all.
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+REMEMBERED_SITE = "desk_site"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One visit as the list shows it. Plain values: a list of a hundred model instances is four times as slow."""
+
+    pk: int
+    starts_at: datetime
+    starts: time
+    ends: time
+    status: str
+    patient_pk: int
+    patient: str
+    treatment: str
+    session_number: int | None
+    sessions: int | None
+    maintenance: bool
+    practitioner: str
+    room: str
+    outside_window: bool
+    rebook_series: int | None
+    actions: Sequence[str]
+
+
+@staff_required
+def home(request: HttpRequest) -> HttpResponse:
+    now = timezone.now()
+    sites = list(Site.objects.filter(active=True))
+    site = _site(request, sites)
+    if site is None:
+        return render(request, "desk/home.html", {"sites": sites})
+    zone = site.time_zone
+    today = walltime.day_of(now, zone)
+    asked = request.GET.get("day", "").strip()
+    day, complaint = _day(asked, today)
+    rows = visits(Q(site=site, **_within(day, zone, "starts_at")), zone=zone, now=now)
+    context = {
+        "sites": sites,
+        "site": site,
+        "zones_differ": len({str(other.time_zone) for other in sites}) > 1,
+        "day": day,
+        "is_today": day == today,
+        "previous": day - timedelta(days=1),
+        "next": day + timedelta(days=1),
+        "asked": asked,
+        "complaint": complaint,
+        "now": now.astimezone(zone).time(),
+        "before_now": [row for row in rows if row.starts_at <= now],
+        "after_now": [row for row in rows if row.starts_at > now],
+        "rows": rows,
+        "coming": sum(row.status == AppointmentStatus.BOOKED for row in rows),
+        "here": sum(row.status == AppointmentStatus.ARRIVED for row in rows),
+        "notes": _notes(site, day),
+        "back": request.get_full_path(),
+    }
+    return render(request, "desk/home.html", context)
+
+
+def _site(request: HttpRequest, sites: Sequence[Site]) -> Site | None:
+    """The site asked for; else the practitioner's own, the last one chosen, or the first. 404 for an unknown one."""
+    by_key = {str(site.pk): site for site in sites}
+    asked = request.GET.get("site")
+    if asked:
+        if asked not in by_key:
+            raise Http404
+        request.session[REMEMBERED_SITE] = asked
+        return by_key[asked]
+    own = Resource.objects.filter(user=request.user).values_list("site", flat=True).first()
+    remembered = request.session.get(REMEMBERED_SITE)
+    return by_key.get(str(own)) or by_key.get(str(remembered)) or next(iter(sites), None)
+
+
+def _day(asked: str, today: date) -> tuple[date, str]:
+    """The day asked for and no complaint; or today, and what is wrong with what was asked for."""
+    if not asked:
+        return today, ""
+    try:
+        day = date.fromisoformat(asked)
+    except ValueError:
+        return today, _("This is not a day. Enter one like %s.") % today.isoformat()
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        return today, _("Enter a day between the years %(first)d and %(last)d.") % {
+            "first": FIRST_YEAR,
+            "last": LAST_YEAR,
+        }
+    return day, ""
+
+
+def _within(day: date, zone: ZoneInfo, field: str) -> dict[str, datetime]:
+    return {
+        f"{field}__gte": walltime.midnight(day, zone),
+        f"{field}__lt": walltime.midnight(day + timedelta(days=1), zone),
+    }
+
+
+def visits(which: Q, *, zone: ZoneInfo, now: datetime) -> list[Row]:
+    """The appointments of `which`, in order of time, by one query."""
+    sessions = Session.objects.filter(series=OuterRef("session__series")).order_by()
+    held = Appointment.objects.filter(session=OuterRef("session"), status__in=LIVE)
+    found = (
+        Appointment.objects.filter(which)
+        .order_by("starts_at", "pk")
+        .annotate(
+            sessions=Subquery(sessions.values("series").annotate(n=Count("pk")).values("n")),
+            # The session of a visit that was cancelled or missed, as long as nobody has booked it again.
+            open_again=Q(session__state="planned", session__series__state="active") & ~Exists(held),
+        )
+        .values_list(
+            "pk",
+            "starts_at",
+            "ends_at",
+            "status",
+            "patient_id",
+            "patient__given_name",
+            "patient__family_name",
+            "treatment__name",
+            "session__number",
+            "sessions",
+            "session__series_id",
+            "open_again",
+            "maintenance_id",
+            "practitioner__name",
+            "room__name",
+            "outside_window_reason",
+        )
+    )
+    return [_row(values, zone=zone, now=now) for values in found.iterator()]
+
+
+def _row(values: tuple, *, zone: ZoneInfo, now: datetime) -> Row:
+    pk, starts_at, ends_at, status, patient, given, family, treatment, number, count, series, again, cycle, *rest = (
+        values
+    )
+    practitioner, room, outside = rest
+    return Row(
+        pk=pk,
+        starts_at=starts_at,
+        starts=starts_at.astimezone(zone).time(),
+        ends=ends_at.astimezone(zone).time(),
+        status=status,
+        patient_pk=patient,
+        patient=f"{given} {family}".strip(),
+        treatment=treatment,
+        session_number=number,
+        sessions=count,
+        maintenance=cycle is not None,
+        practitioner=practitioner or "",
+        room=room or "",
+        outside_window=bool(outside),
+        rebook_series=series if again and status not in LIVE else None,
+        actions=possible_actions(status, starts_at=starts_at, zone=zone, now=now),
+    )
+
+
+def possible_actions(status: str, *, starts_at: datetime, zone: ZoneInfo, now: datetime) -> list[str]:
+    """What can be recorded of a visit now. The services have the last word; this keeps useless buttons away."""
+    booked, open_ = status == AppointmentStatus.BOOKED, status in (AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED)
+    day, today = walltime.day_of(starts_at, zone), walltime.day_of(now, zone)
+    offered = {
+        "arrive": booked and day == today,
+        "attend": open_ and day <= today,
+        "no-show": booked and starts_at <= now,
+        "cancel": open_,
+    }
+    return [action for action, makes_sense in offered.items() if makes_sense]
+
+
+def _notes(site: Site, day: date) -> list[str]:
+    """When the site is open on this day, and what closes it."""
+    zone = site.time_zone
+    hours = [
+        (datetime.combine(day, opens), datetime.combine(day, closes))
+        for opens, closes in OpeningHours.objects.filter(site=site, weekday=day.weekday()).values_list(
+            "opens", "closes"
+        )
+    ]
+    closures = [
+        (starts.astimezone(zone).replace(tzinfo=None), ends.astimezone(zone).replace(tzinfo=None), reason)
+        for starts, ends, reason in Closure.objects.filter(
+            site=site,
+            starts_at__lt=walltime.midnight(day + timedelta(days=1), zone),
+            ends_at__gt=walltime.midnight(day, zone),
+        )
+        .order_by("starts_at", "pk")
+        .values_list("starts_at", "ends_at", "reason")
+    ]
+    return opening_notes(day, hours, closures)
+
+
+def opening_notes(
+    day: date,
+    hours: Iterable[tuple[datetime, datetime]],
+    closures: Iterable[tuple[datetime, datetime, str]],
+) -> list[str]:
+    """Sentences about one day; all times are the site's wall clock."""
+    hours = list(hours)
+    begins, ends = (hours[0][0], hours[-1][1]) if hours else (datetime.combine(day, time()),) * 2
+    notes = []
+    shut = False
+    for start, end, reason in closures:
+        if start <= begins and end >= ends:
+            shut = True
+            notes.append(_("Closed: %s") % reason)
+        else:
+            midnight = datetime.combine(day + timedelta(days=1), time())
+            words = {"from": _clock(max(start, datetime.combine(day, time()))), "reason": reason}
+            if end >= midnight:
+                notes.append(_("Closed from %(from)s on: %(reason)s") % words)
+            else:
+                notes.append(_("Closed from %(from)s to %(to)s: %(reason)s") % {**words, "to": _clock(end)})
+    if shut:
+        return notes
+    if not hours:
+        return [_("No opening hours on %s") % date_format(day, "l"), *notes]
+    return [_("Open %s") % ", ".join(f"{_clock(opens)}–{_clock(closes)}" for opens, closes in hours), *notes]
+
+
+def _clock(moment: datetime) -> str:
+    return date_format(moment, "H:i")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from itertools import pairwise
 from uuid import UUID
@@ -356,3 +356,27 @@ def settled(proposal: Proposal, *, without: Sequence[int] = ()) -> Order:
     """The order with every session of the proposal pinned where it stands, except those in `without`."""
     pinned = {number: session.choice for number, session in proposal if session.choice and number not in without}
     return replace(proposal.order, pinned=pinned)
+
+
+def choice_at(proposal: Proposal, number: int, day: date, clock: time) -> Choice:
+    """The choice for one session at a time that the desk names itself: with whom and where follows from what is free.
+
+    Raises NotBookable where that time does not exist, or nobody, no room or no device is free.
+    """
+    site = proposal.order.site
+    try:
+        start = walltime.to_minutes(walltime.instant(day, clock, site.time_zone))
+    except walltime.NonexistentTime as error:
+        raise NotBookable(_("The clocks go forward that night, so this time does not exist.")) from error
+    diary = proposal.request.diary
+    if not diary.days[0].date <= day <= diary.days[-1].date:
+        raise NotBookable(_("The diary does not reach to that day. Choose another one."))
+    visit = proposal.request.visits[0]
+    free = Availability(diary, step=FINEST_STEP)
+    wished = proposal.order.wishes.practitioner
+    people = sorted(diary.practitioners, key=lambda r: r.id != wished)
+    for practitioner in people if any(stretch.practitioner for stretch in visit) else [None]:
+        if start in free.starts(visit, day, practitioner):
+            room, devices = free.seats(visit, day, start)
+            return Choice(day, start, practitioner.id if practitioner else None, room, devices)
+    raise NotBookable(_("Nothing is free then for the whole visit. Choose one of the times offered, or another time."))

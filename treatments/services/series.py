@@ -63,7 +63,9 @@ def agree(choice: Choice) -> Agreed:
     spacing open and the clinician has not decided, or where the decision departs from the protocol without a note.
     """
     if choice.protocol.status != ProtocolStatus.PUBLISHED:
-        raise SeriesNotPossible(_("“%s” is not published, so no series can be started by it.") % choice.protocol.name, "protocol")
+        raise SeriesNotPossible(
+            _("“%s” is not published, so no series can be started by it.") % choice.protocol.name, "protocol"
+        )
     terms = choice.protocol.terms_for(
         concern=choice.concern,
         severity=choice.severity or None,
@@ -77,12 +79,16 @@ def _counted(terms: Terms, choice: Choice) -> int:
     said = terms.sessions
     count = choice.count or said.typical or said.min
     if count is None:
-        raise SeriesNotPossible(_("The protocol does not say how many sessions. Enter what the clinician decided."), "count")
+        raise SeriesNotPossible(
+            _("The protocol does not say how many sessions. Enter what the clinician decided."), "count"
+        )
     if not 1 <= count <= MOST_SESSIONS:
         raise SeriesNotPossible(_("A series has between 1 and %d sessions.") % MOST_SESSIONS, "count")
     within = said.min is not None and said.max is not None and said.min <= count <= said.max
     if not within and not choice.decision_note:
-        raise SeriesNotPossible(_("This number of sessions is not the protocol's. Note who decided it."), "decision_note")
+        raise SeriesNotPossible(
+            _("This number of sessions is not the protocol's. Note who decided it."), "decision_note"
+        )
     return count
 
 

@@ -1,0 +1,208 @@
+"""What the desk fills in to book a series: the case, and the patient's wishes."""
+
+from datetime import date, timedelta
+
+from django import forms
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from clinic.models import Resource, Site, Weekday
+from clinic.planning import Wishes
+from clinic.services import horizon
+from treatments.models import AmbiguousOverrides, Concern, Protocol
+from treatments.models.choices import Severity, Unit
+from treatments.services import series as courses
+from treatments.services.series import SeriesNotPossible
+from treatments.terms import Spacing, Terms
+
+
+class CaseForm(forms.Form):
+    """Step one: the protocol, and of the case only what this protocol asks.
+
+    `asks` names the fields to show. Numbers are asked only where the protocol leaves them open.
+    """
+
+    protocol = forms.ModelChoiceField(
+        label=_("Protocol"), queryset=Protocol.objects.none(), empty_label=_("Choose a protocol")
+    )
+    concern = forms.ModelChoiceField(
+        label=_("Concern"), queryset=Concern.objects.none(), required=False, empty_label=_("Not said")
+    )
+    severity = forms.ChoiceField(label=_("Severity"), choices=[("", _("Not said")), *Severity.choices], required=False)
+    area = forms.ChoiceField(label=_("Area"), choices=[("", _("Not said"))], required=False)
+    depth_mm = forms.DecimalField(
+        label=_("Needle depth (mm)"), min_value=0.05, max_value=5, max_digits=4, decimal_places=2, required=False
+    )
+    count = forms.IntegerField(
+        label=_("Number of sessions"), min_value=1, max_value=courses.MOST_SESSIONS, required=False
+    )
+    spacing_min = forms.IntegerField(label=_("At least"), min_value=1, max_value=365, required=False)
+    spacing_max = forms.IntegerField(label=_("At most"), min_value=1, max_value=365, required=False)
+    spacing_unit = forms.ChoiceField(label=_("Apart in"), choices=Unit.choices, initial=Unit.WEEK, required=False)
+    tolerance_days = forms.IntegerField(
+        label=_("Give or take (days)"),
+        min_value=0,
+        max_value=60,
+        required=False,
+        help_text=_("The protocol names one exact day. Empty: on that day only."),
+    )
+    decision_note = forms.CharField(
+        label=_("Who decided"),
+        max_length=200,
+        required=False,
+        help_text=_("The clinician, where the protocol leaves it open or something else was agreed."),
+    )
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.terms: Terms | None = None
+        self.asks: set[str] = {"protocol"}
+        published = Protocol.objects.published().select_related("treatment").with_parts()
+        self.fields["protocol"].queryset = published
+        if protocol := self._chosen(published):
+            self._ask_for(protocol)
+
+    def _chosen(self, published) -> Protocol | None:
+        key = self.data.get("protocol", "") if self.is_bound else ""
+        return published.filter(pk=key).first() if key.isascii() and key.isdigit() and len(key) < 18 else None
+
+    def _ask_for(self, protocol: Protocol) -> None:
+        overrides = list(protocol.overrides.all())
+        named = {concern.pk for override in overrides for concern in override.concerns.all()}
+        concerns = Concern.objects.filter(Q(pk__in=named) | Q(protocols=protocol)).distinct()
+        self.fields["concern"].queryset = concerns
+        areas = sorted({*protocol.areas, *(override.area for override in overrides if override.area)})
+        self.fields["area"].choices = [("", _("Not said")), *((area, area) for area in areas)]
+        asked = {
+            "concern": concerns.exists(),
+            "area": bool(areas),
+            "severity": any(override.severity for override in overrides),
+            "depth_mm": any(override.names_depth for override in overrides),
+        }
+        self.asks |= {name for name, needed in asked.items() if needed}
+
+    def clean(self) -> dict:
+        data = super().clean()
+        if self.errors:
+            return data
+        try:
+            self.terms = data["protocol"].terms_for(
+                concern=data["concern"],
+                severity=data["severity"] or None,
+                area=data["area"] or None,
+                depth_mm=data["depth_mm"],
+            )
+        except AmbiguousOverrides as error:
+            self.add_error("protocol", str(error))
+            return data
+        self._ask_what_is_open(self.terms)
+        least, most = data["spacing_min"], data["spacing_max"]
+        if "spacing" in self.asks and (least or most) and not (least and most and least <= most):
+            self.add_error("spacing_max", _("Give the least and the most, the least first."))
+            return data
+        try:
+            courses.agree(self.choice())
+        except SeriesNotPossible as error:
+            self.add_error({"spacing": "spacing_min"}.get(error.field or "", error.field), str(error))
+        return data
+
+    def _ask_what_is_open(self, terms: Terms) -> None:
+        spacing = terms.spacing
+        if terms.sessions.kind != "fixed":
+            self.asks.add("count")
+        if spacing is None:
+            self.asks.add("spacing")
+        elif spacing.min == spacing.max and spacing.tolerance_days is None:
+            self.asks.add("tolerance_days")
+        said = terms.sessions
+        count = self.cleaned_data["count"]
+        open_count = said.min is None or (count is not None and not said.min <= count <= (said.max or said.min))
+        if spacing is None or open_count:
+            self.asks.add("decision_note")
+
+    def choice(self) -> courses.Choice:
+        """What `treatments.services.series.start` takes."""
+        data = self.cleaned_data
+        least, most = data["spacing_min"], data["spacing_max"]
+        return courses.Choice(
+            protocol=data["protocol"],
+            concern=data["concern"],
+            severity=data["severity"],
+            area=data["area"],
+            depth_mm=data["depth_mm"],
+            count=data["count"],
+            spacing=Spacing(least, None, most, data["spacing_unit"] or "week") if least and most else None,
+            tolerance_days=data["tolerance_days"],
+            decision_note=data["decision_note"],
+        )
+
+
+class WishesForm(forms.Form):
+    """Step two: where, from when, and what the patient would like."""
+
+    site = forms.ModelChoiceField(label=_("Site"), queryset=Site.objects.filter(active=True), empty_label=None)
+    first_day = forms.DateField(label=_("First session from"), widget=forms.DateInput(attrs={"type": "date"}))
+    practitioner = forms.ModelChoiceField(
+        label=_("Practitioner, if possible"),
+        queryset=Resource.objects.none(),
+        required=False,
+        empty_label=_("Anybody"),
+    )
+    weekdays = forms.TypedMultipleChoiceField(
+        label=_("Weekdays"),
+        choices=[(day.value, day.label[:3]) for day in Weekday],
+        coerce=int,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    earliest_time = forms.TimeField(
+        label=_("From"), required=False, widget=forms.TimeInput(attrs={"type": "time", "step": 900}, format="%H:%M")
+    )
+    latest_time = forms.TimeField(
+        label=_("Start no later than"),
+        required=False,
+        widget=forms.TimeInput(attrs={"type": "time", "step": 900}, format="%H:%M"),
+    )
+    only = forms.BooleanField(
+        label=_("Only then: the patient cannot come on other days or at other times"), required=False
+    )
+
+    def __init__(self, *args, treatment=None, today: date, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.today = today
+        if treatment is not None:
+            may_give = Resource.objects.in_use().practitioners().filter(treatments=treatment)
+            self.fields["practitioner"].queryset = may_give
+        self.fields["first_day"].widget.attrs |= {
+            "min": today.isoformat(),
+            "max": horizon.last_day(today).isoformat(),
+        }
+
+    def clean_first_day(self) -> date:
+        day = self.cleaned_data["first_day"]
+        if day < self.today - timedelta(days=1):
+            raise forms.ValidationError(_("This day has passed. Choose today or later."))
+        if day > horizon.last_day(self.today):
+            raise forms.ValidationError(
+                _("The diary is planned to %s. Choose an earlier day.") % f"{horizon.last_day(self.today):%d %B %Y}"
+            )
+        return day
+
+    def clean(self) -> dict:
+        data = super().clean()
+        earliest, latest = data.get("earliest_time"), data.get("latest_time")
+        if earliest and latest and earliest > latest:
+            self.add_error("latest_time", _("This is before the earliest time."))
+        return data
+
+    def wishes(self) -> Wishes:
+        data = self.cleaned_data
+        practitioner = data["practitioner"]
+        earliest, latest = data["earliest_time"], data["latest_time"]
+        return Wishes(
+            practitioner=practitioner.pk if practitioner else None,
+            weekdays=frozenset(data["weekdays"]),
+            earliest_time=earliest.hour * 60 + earliest.minute if earliest else None,
+            latest_time=latest.hour * 60 + latest.minute if latest else None,
+            only=data["only"],
+        )

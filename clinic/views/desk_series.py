@@ -1,0 +1,366 @@
+"""Book a series: four steps on one page. Nothing is stored before the last press."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+from uuid import UUID, uuid4
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_time
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from clinic import walltime
+from clinic.forms.series import CaseForm, WishesForm
+from clinic.models import Site
+from clinic.permissions import staff_required
+from clinic.planning import Choice, PlannedSession
+from clinic.services import course as courses
+from clinic.services.booking import BookingError, TimeTaken
+from clinic.services.course import Course, Order, OutsideWindow, Proposal
+from patients.errors import Refused
+from patients.models import Patient
+from treatments.models import Series
+
+REASONS = {
+    "beyond": gettext_lazy("beyond the days that are planned so far"),
+    "past": gettext_lazy("the window has passed"),
+    "full": gettext_lazy("nothing is free in this window"),
+    "wishes": gettext_lazy("free only when the patient cannot come"),
+    "later": gettext_lazy("free, but a later session would lose its place"),
+}
+# start . practitioner . room . devices, as the page posts it back
+ENCODED = re.compile(r"(\d{1,9})\.(\d{0,18})\.(\d{0,18})\.((?:\d{1,18}(?:-\d{1,18})*)?)", re.ASCII)
+
+
+@staff_required
+def new(request: HttpRequest, pk: int) -> HttpResponse:
+    """Book a new series for a patient."""
+    patient = get_object_or_404(Patient.objects.current(), pk=pk)
+    case = CaseForm(request.POST or None)
+
+    def course() -> Course | None:
+        return courses.new_course(patient=patient, choice=case.choice()) if case.is_valid() else None
+
+    def book(order: Order, **kwargs) -> Series:
+        return courses.book_new(patient=patient, choice=case.choice(), order=order, **kwargs)
+
+    return _Page(request, patient, case=case, course=course, book=book).answer()
+
+
+@staff_required
+def rest(request: HttpRequest, pk: int) -> HttpResponse:
+    """Book what is left of a running series."""
+    series = get_object_or_404(Series.objects.select_related("patient", "protocol__treatment"), pk=pk)
+    try:
+        left = courses.rest_of(series)
+    except BookingError as refusal:
+        messages.info(request, str(refusal))
+        return redirect("desk:patient", series.patient_id)
+
+    def book(order: Order, **kwargs) -> Series:
+        return courses.book_rest(series=series, order=order, **kwargs)
+
+    return _Page(request, series.patient, series=series, course=lambda: left, book=book).answer()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One session of the proposal, as the page shows it."""
+
+    number: int
+    session: PlannedSession
+    when: datetime | None
+    with_whom: str
+    where: str
+    encoded: str
+    pinned: bool
+    booked: bool
+    reason: str
+    window_text: str
+    alternatives: list[tuple[str, datetime, str]]
+    earliest: float
+    ideal: float
+    latest: float
+    chosen: float | None
+    changed: bool
+    just_chosen: bool
+
+
+class _Page:
+    def __init__(
+        self,
+        request: HttpRequest,
+        patient: Patient,
+        *,
+        course: Callable[[], Course | None],
+        book: Callable[..., Series],
+        case: CaseForm | None = None,
+        series: Series | None = None,
+    ) -> None:
+        self.request, self.patient, self.series = request, patient, series
+        self.case, self.course, self.book = case, course, book
+        self.now = timezone.now()
+        # A time typed in beside a session counts, whichever button was pressed: the press then only shows it.
+        self.settled_now = self._chosen() or self._typed()
+        self.booking = "book" in request.POST and self.settled_now is None
+        self.lost: tuple[int, ...] = ()
+        self.problem = ""
+        self.needs_reason: tuple[int, ...] = ()
+
+    def answer(self) -> HttpResponse:
+        posted = self.request.POST
+        course = self.course() if posted or self.series else None
+        treatment = course.treatment if course else self._treatment()
+        today = walltime.day_of(self.now, self._default_site().time_zone)
+        initial = {"site": self._default_site(), "first_day": today, "only": True}
+        self.wishes = WishesForm(posted or None, initial=initial, treatment=treatment, today=today)
+        if not posted and self.series:
+            first = {"site": self._default_site().pk, "first_day": today.isoformat(), "only": "on"}
+            self.wishes = WishesForm(first, treatment=treatment, today=today)
+        proposal = None
+        if course and self.wishes.is_valid():
+            proposal = self._propose(course)
+            if self.booking and proposal:
+                return self._booked(proposal)
+        return self._page(proposal)
+
+    def _treatment(self):
+        protocol = getattr(self.case, "cleaned_data", {}).get("protocol") if self.case and self.case.is_bound else None
+        return protocol.treatment if protocol else None
+
+    def _default_site(self) -> Site:
+        resource = getattr(self.request.user, "resource", None)
+        sites = Site.objects.filter(active=True)
+        site = resource.site if resource else sites.filter(pk=self.request.session.get("site")).first() or sites.first()
+        if site is None:
+            raise Http404(_("There is no site yet. Add one in the administration."))
+        return site
+
+    # The proposal
+
+    def _propose(self, course: Course) -> Proposal | None:
+        order = Order(
+            site=self.wishes.cleaned_data["site"],
+            first_day=self.wishes.cleaned_data["first_day"],
+            wishes=self.wishes.wishes(),
+        )
+        try:
+            if self.booking:
+                return courses.propose(
+                    course=course, order=replace(order, pinned=self._picks(order.site)), now=self.now
+                )
+            return self._follow(course, order)
+        except Refused as refusal:
+            self.problem = str(refusal)
+            return None
+
+    def _follow(self, course: Course, order: Order) -> Proposal:
+        """Plan around what the desk has settled; what comes before the session just chosen stays where it was."""
+        picks = self._picks(order.site)
+        pinned = {number: picks[number] for number in self._pinned() if number in picks}
+        if self.settled_now is None:
+            return courses.propose(course=course, order=replace(order, pinned=pinned), now=self.now)
+        number, wanted = self.settled_now
+        pinned |= {earlier: choice for earlier, choice in picks.items() if earlier < number}
+        pinned.pop(number, None)
+        if wanted == "own":
+            proposal = courses.propose(course=course, order=replace(order, pinned=pinned), now=self.now)
+            try:
+                pinned[number] = courses.choice_at(proposal, number, *self._own_time(number))
+            except Refused as refusal:
+                self.problem = _("Session %(number)d: %(why)s") % {"number": number, "why": refusal}
+                return proposal
+        elif choice := _decode(wanted, order.site):
+            pinned[number] = choice
+        return courses.propose(course=course, order=replace(order, pinned=pinned), now=self.now)
+
+    def _own_time(self, number: int) -> tuple[date, time]:
+        try:
+            day = parse_date(self.request.POST.get(f"date-{number}", ""))
+            clock = parse_time(self.request.POST.get(f"time-{number}", ""))
+        except ValueError:
+            day = clock = None
+        if day is None or clock is None:
+            raise BookingError(_("enter a date and a time that exist."))
+        return day, clock.replace(second=0, microsecond=0, tzinfo=None)
+
+    def _picks(self, site: Site) -> dict[int, Choice]:
+        """What the page showed, by session number."""
+        posted = {
+            int(name[5:]): _decode(value, site)
+            for name, value in self.request.POST.items()
+            if re.fullmatch(r"pick-\d{1,3}", name, re.ASCII)
+        }
+        return {number: choice for number, choice in posted.items() if choice}
+
+    def _pinned(self) -> set[int]:
+        numbers = self.request.POST.getlist("pinned")
+        return {int(number) for number in numbers if re.fullmatch(r"\d{1,3}", number, re.ASCII)}
+
+    def _chosen(self) -> tuple[int, str] | None:
+        """Which session a "choose" button was pressed for, and what for: a start, "own" for the typed time, or ""."""
+        number, _colon, wanted = self.request.POST.get("choose", "").partition(":")
+        return (int(number), wanted) if re.fullmatch(r"\d{1,3}", number, re.ASCII) else None
+
+    def _typed(self) -> tuple[int, str] | None:
+        """The first session beside which another date or time was typed than the page had put there."""
+        posted = self.request.POST
+        for name, shown in posted.items():
+            if found := re.fullmatch(r"shown-(\d{1,3})", name, re.ASCII):
+                number = found[1]
+                typed = f"{posted.get(f'date-{number}', '')}T{posted.get(f'time-{number}', '')}"
+                if typed != shown:
+                    return int(number), "own"
+        return None
+
+    # The last press
+
+    def _booked(self, proposal: Proposal) -> HttpResponse:
+        try:
+            key = UUID(self.request.POST.get("key", ""))
+        except ValueError:
+            key = uuid4()
+        try:
+            series = self.book(
+                proposal.order,
+                by=self.request.user,
+                now=self.now,
+                key=key,
+                outside_reason=self.request.POST.get("outside_reason", "").strip()[:200],
+            )
+        except TimeTaken as refusal:
+            self.lost = refusal.lost
+            self.problem = _("%s Only what was lost has been planned again; look at it and book once more.") % refusal
+            kept = courses.settled(proposal, without=self.lost)
+            return self._page(courses.propose(course=proposal.course, order=kept, now=self.now), status=409)
+        except OutsideWindow as refusal:
+            self.needs_reason, self.problem = refusal.numbers, str(refusal)
+            return self._page(proposal, status=422)
+        except Refused as refusal:
+            self.problem = str(refusal)
+            return self._page(proposal, status=422)
+        booked = len(proposal.order.pinned)
+        left = len(proposal.course.numbers) - booked - len(proposal.course.booked)
+        said = ngettext("%d session is booked.", "%d sessions are booked.", booked) % booked
+        if left:
+            said += " " + ngettext("%d stays to be booked.", "%d stay to be booked.", left) % left
+        messages.success(self.request, said)
+        self.request.session["site"] = proposal.order.site.pk
+        return redirect("desk:patient", series.patient_id)
+
+    # What is shown
+
+    def _page(self, proposal: Proposal | None, *, status: int = 200) -> HttpResponse:
+        rows = self._rows(proposal) if proposal else []
+        placed = [row for row in rows if row.session.choice and not row.booked]
+        outside = proposal.outside() if proposal else []
+        context = {
+            "patient": self.patient,
+            "series": self.series,
+            "case": self.case,
+            "wishes": self.wishes,
+            "proposal": proposal,
+            "rows": rows,
+            "placed": placed,
+            "unplaced": [row for row in rows if not row.session.choice],
+            "outside": [row for row in placed if row.number in outside],
+            "may_override": self.request.user.has_perm(courses.OVERRIDE),
+            "outside_reason": self.request.POST.get("outside_reason", ""),
+            "problem": self.problem,
+            "key": self.request.POST.get("key") or uuid4(),
+            "zone": proposal.order.site.time_zone if proposal else None,
+            "minutes": sum(phase.minutes for phase in proposal.course.terms.visit) if proposal else 0,
+        }
+        return render(self.request, "desk/series_book.html", context, status=status)
+
+    def _rows(self, proposal: Proposal) -> list[Row]:
+        zone, pinned = proposal.order.site.time_zone, self._pinned()
+        just_chosen = self.settled_now[0] if self.settled_now else None
+        if just_chosen in proposal.order.pinned:
+            pinned.add(just_chosen)
+        elif just_chosen is not None:
+            pinned.discard(just_chosen)
+        sessions = [session for _number, session in proposal]
+        first = min(min(session.window.earliest, _day(session)) for session in sessions).toordinal()
+        last = max(max(session.window.latest, _day(session)) for session in sessions).toordinal()
+
+        def place(day: date) -> float:
+            return round(2 + 96 * (day.toordinal() - first) / max(last - first, 1), 2)
+
+        def row(number: int, session: PlannedSession) -> Row:
+            choice, booked = session.choice, number in proposal.course.booked
+            others = [] if booked else proposal.alternatives(number)
+            return Row(
+                number=number,
+                session=session,
+                when=_moment(choice, zone) if choice else None,
+                with_whom=_named(proposal, choice and choice.practitioner),
+                where=", ".join(
+                    name for name in [_named(proposal, key) for key in (choice.room, *choice.devices)] if name
+                )
+                if choice
+                else "",
+                encoded=_encode(choice) if choice else "",
+                pinned=number in pinned and not booked,
+                booked=booked,
+                reason=str(REASONS.get(session.reason, "")),
+                window_text=_window_text(session),
+                alternatives=[
+                    (_encode(other), _moment(other, zone), _named(proposal, other.practitioner)) for other in others
+                ],
+                earliest=place(session.window.earliest),
+                ideal=place(session.window.ideal),
+                latest=place(session.window.latest),
+                chosen=place(choice.day) if choice else None,
+                changed=number in self.lost,
+                just_chosen=number == just_chosen,
+            )
+
+        return [row(number, session) for number, session in proposal]
+
+
+def _day(session: PlannedSession) -> date:
+    return session.choice.day if session.choice else session.window.ideal
+
+
+def _moment(choice: Choice, zone) -> datetime:
+    return walltime.from_minutes(choice.start).astimezone(zone)
+
+
+def _named(proposal: Proposal, key) -> str:
+    resource = proposal.resources.get(key)
+    return resource.name if resource else ""
+
+
+def _window_text(session: PlannedSession) -> str:
+    window = session.window
+    return _("between %(from)s and %(to)s") % {
+        "from": date_format(window.earliest, "D j M"),
+        "to": date_format(window.latest, "D j M Y"),
+    }
+
+
+def _encode(choice: Choice) -> str:
+    devices = "-".join(map(str, choice.devices))
+    return f"{choice.start}.{choice.practitioner or ''}.{choice.room or ''}.{devices}"
+
+
+def _decode(text: str, site: Site) -> Choice | None:
+    """A choice as `_encode` wrote it; None for anything else. What it names is checked when it is booked."""
+    found = ENCODED.fullmatch(text)
+    if not found:
+        return None
+    start, practitioner, room, devices = found.groups()
+    return Choice(
+        day=walltime.day_of(walltime.from_minutes(int(start)), site.time_zone),
+        start=int(start),
+        practitioner=int(practitioner) if practitioner else None,
+        room=int(room) if room else None,
+        devices=tuple(int(device) for device in devices.split("-") if device),
+    )

@@ -1,0 +1,20 @@
+import pytest
+
+from tests.mail_server import MailServer
+from tests.world import World, a_clinic
+
+
+@pytest.fixture
+def world(db) -> World:
+    return a_clinic()
+
+
+@pytest.fixture
+def smtp_server(settings):
+    """A real SMTP server, and the settings that send mail to it."""
+    server = MailServer()
+    server.start()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = server.host, server.port
+    yield server
+    server.stop()

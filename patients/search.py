@@ -13,8 +13,8 @@ from django.db.models.functions import Cast, Lower
 from patients.models import Fold, Patient
 
 LONGEST = 100
-# So much of what was typed must be found in a name: two letters swapped in each of two words come to about 0.45.
-ALIKE_ENOUGH = 0.4
+# So much of what was typed must be found in a name: two letters swapped in each of two words come to 0.357.
+ALIKE_ENOUGH = 0.35
 FEWEST_DIGITS = 4
 FEWEST_EMAIL_LETTERS = 3
 
@@ -72,9 +72,8 @@ def _query(text: str) -> Q | None:
         if " " not in text and len(text) >= FEWEST_EMAIL_LETTERS:
             query |= _email_begins(text)
         return query
-    digits = _digits(text)
-    if PHONE_SIGNS.fullmatch(text) and len(digits) >= FEWEST_DIGITS:
-        return Q(phone_text__contains=digits)
+    if PHONE_SIGNS.fullmatch(text):
+        return _phone_holds(text)
     return None
 
 
@@ -98,9 +97,15 @@ def _has_letters(text: str) -> bool:
     return any(sign.isalpha() for sign in text)
 
 
-def _digits(text: str) -> str:
-    """The digits of a number as far as every notation shares them: without (0), without leading zeros."""
-    return re.sub(r"[^0-9]", "", text.replace("(0)", "")).lstrip("0")
+def _phone_holds(text: str) -> Q | None:
+    """Numbers are kept as +44…: what notations do not share with that, (0) and leading zeros, is left out as well."""
+    digits = re.sub(r"[^0-9]", "", text.replace("(0)", ""))
+    if len(digits) < FEWEST_DIGITS:
+        return None
+    query = Q(phone_text__contains=digits)
+    if digits != (shared := digits.lstrip("0")) and len(shared) >= FEWEST_DIGITS:
+        query |= Q(phone_text__contains=shared)
+    return query
 
 
 def _birth_dates(text: str) -> list[date]:

@@ -2,8 +2,11 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date, datetime
+from functools import reduce
+from operator import and_
 
 from django.contrib.postgres.search import TrigramWordSimilarity
 from django.db import connection, transaction
@@ -33,59 +36,67 @@ def find(text: str, *, limit: int = 20) -> list[Patient]:
     Any text is taken: what cannot be searched for finds nobody. Patients merged into another are left out.
     """
     text = tidy(text)
-    query = _query(text)
-    if query is None:
-        return []
-    by_name = _has_letters(text)
-    found = (
+    likeness = (
+        TrigramWordSimilarity(Fold(Value(text)), "name_folded")
+        if _has_letters(text)
+        else Value(0.0, output_field=FloatField())
+    )
+    patients = (
         Patient.objects.current()
-        .alias(email_lower=Lower("email"), phone_text=Cast("phone", TextField()))
-        .filter(query)
-        .alias(
-            likeness=TrigramWordSimilarity(Fold(Value(text)), "name_folded")
-            if by_name
-            else Value(0.0, output_field=FloatField())
-        )
+        .alias(email_lower=Lower("email"), phone_text=Cast("phone", TextField()), likeness=likeness)
         .order_by("-likeness", "name_folded", "pk")
     )
     with transaction.atomic():
         with connection.cursor() as cursor:
             # For this transaction only; the index reads it.
             cursor.execute("SELECT set_config('pg_trgm.word_similarity_threshold', %s, true)", [str(ALIKE_ENOUGH)])
-        return list(found[:limit])
+        for query in _queries(text):
+            if found := list(patients.filter(query)[:limit]):
+                return found
+    return []
 
 
 def tidy(text: str) -> str:
     """`text` without control characters and lone surrogates, composed, in one line and of bounded length."""
-    kept = "".join(" " if unicodedata.category(sign) in ("Cc", "Cs") else sign for sign in text[: 4 * LONGEST])
+    kept = "".join(sign for sign in text[: 4 * LONGEST] if sign.isspace() or not _controls(sign))
     return " ".join(unicodedata.normalize("NFC", kept).split())[:LONGEST].strip()
 
 
-def _query(text: str) -> Q | None:
-    """What `text` may mean, by its shape; None where it holds nothing that could be searched for."""
+def _controls(sign: str) -> bool:
+    # Two of the format characters join letters in Persian and Indian names.
+    return unicodedata.category(sign) in ("Cc", "Cf", "Cs") and sign not in "\u200c\u200d"
+
+
+def _queries(text: str) -> list[Q]:
+    """What `text` may mean, by its shape; a later one counts only where those before it find nobody."""
     if days := _birth_dates(text):
-        return Q(date_of_birth__in=days)
+        return [Q(date_of_birth__in=days)]
     if "@" in text:
-        return _email_begins(text)
+        return [_email_begins(text)]
     if _has_letters(text):
-        query = _named(text)
-        if " " not in text and len(text) >= FEWEST_EMAIL_LETTERS:
-            query |= _email_begins(text)
-        return query
-    if PHONE_SIGNS.fullmatch(text):
-        return _phone_holds(text)
-    return None
+        return _named(text)
+    return [_phone_holds(text)] if PHONE_SIGNS.fullmatch(text) else []
 
 
-def _named(text: str) -> Q:
-    query = Q(name_folded__trigram_word_similar=Fold(Value(text)))
-    if any(sign.isalpha() and ord(sign) > MOST_LATIN for sign in text):
+def _named(text: str) -> list[Q]:
+    words = text.split()
+    if len(words) > 1:
+        # Every word must be like one of the name's, which leaves few rows to weigh. A word too many, or with its first
+        # letters swapped, is forgiven by looking at the whole.
+        return [_all(_like(word) for word in words), _like(text)]
+    return [_like(text) | _email_begins(text)] if len(text) >= FEWEST_EMAIL_LETTERS else [_like(text)]
+
+
+def _like(name: str) -> Q:
+    query = Q(name_folded__trigram_word_similar=Fold(Value(name)))
+    if any(sign.isalpha() and ord(sign) > MOST_LATIN for sign in name):
         # Some databases see no letters in other scripts, and so make no trigrams of them.
-        contained = Q()
-        for word in text.split():
-            contained &= Q(name_folded__contains=Fold(Value(word)))
-        query |= contained
+        query |= _all(Q(name_folded__contains=Fold(Value(word))) for word in name.split())
     return query
+
+
+def _all(queries: Iterable[Q]) -> Q:
+    return reduce(and_, queries)
 
 
 def _email_begins(text: str) -> Q:
@@ -97,11 +108,11 @@ def _has_letters(text: str) -> bool:
     return any(sign.isalpha() for sign in text)
 
 
-def _phone_holds(text: str) -> Q | None:
+def _phone_holds(text: str) -> Q:
     """Numbers are kept as +44…: what notations do not share with that, (0) and leading zeros, is left out as well."""
     digits = re.sub(r"[^0-9]", "", text.replace("(0)", ""))
     if len(digits) < FEWEST_DIGITS:
-        return None
+        return Q(pk__in=[])
     query = Q(phone_text__contains=digits)
     if digits != (shared := digits.lstrip("0")) and len(shared) >= FEWEST_DIGITS:
         query |= Q(phone_text__contains=shared)

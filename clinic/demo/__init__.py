@@ -18,7 +18,10 @@ SEED = 20260301
 
 
 def load(*, now: datetime, write: Callable[[str], None]) -> None:
-    """Load the clinic once, in one transaction: where a site exists nothing is changed. The same `now`, the same clinic."""
+    """Load the clinic once, in one transaction: where a site exists nothing is changed.
+
+    The same `now` gives the same clinic.
+    """
     from clinic.demo.loading import load
 
     load(now=now, write=write)

@@ -14,7 +14,7 @@ from patients.models import Patient
 from treatments import rules
 from treatments.models import Concern, Protocol, Series, SeriesState, Session, SessionState, Treatment
 from treatments.services.series import Agreed, Choice, agree
-from treatments.terms import Phase, Spacing
+from treatments.terms import Phase, Spacing, Terms
 
 DAYS_BACK, DAYS_AHEAD = 365, 120
 DECIDED = "Decided by Dr Lindqvist after the consultation"
@@ -29,7 +29,7 @@ STOPPED_BECAUSE = ["Patient moved away", "Pregnancy", "Patient is content with t
 # Protocol, how often it is chosen.
 CHOSEN = [
     (catalogue.ACNE, 7),
-    (catalogue.FINE_LINES, 7),
+    (catalogue.FINE_LINES, 10),
     (catalogue.GLOW, 7),
     (catalogue.REJUVENATION, 4),
     (catalogue.TIGHTENING, 4),
@@ -61,6 +61,7 @@ class Courses:
         self.treatments = {t.name: t for t in Treatment.objects.prefetch_related("phases__device_kind")}
         self.concerns = {concern.name: concern for concern in Concern.objects.all()}
         self._agreed: dict[tuple, Agreed] = {}
+        self.terms: dict[int, Terms] = {}
 
     def phases_of(self, treatment: Treatment) -> tuple[Phase, ...]:
         return tuple(
@@ -137,6 +138,7 @@ class Courses:
         )
         sessions = [Session(series=series, number=n) for n in range(1, agreed.count + 1)]
         story.series.append(series)
+        self.terms[id(series)] = agreed.terms
         story.sessions += sessions
         story.noted(patient, started_at)
 
@@ -159,20 +161,18 @@ class Courses:
                 last_day = day
         if fate.stopped and last_day is not None:
             self._stop(series, last_day, site)
-        elif all(session.state == SessionState.ATTENDED for session in sessions):
-            if agreed.terms.sessions.kind != "open_ended":
-                series.state, series.completed_on = SeriesState.COMPLETED, last_day
+        elif agreed.terms.sessions.kind != "open_ended" and all(s.state == SessionState.ATTENDED for s in sessions):
+            series.state, series.completed_on = SeriesState.COMPLETED, last_day
         return series
 
     def _session(self, series, session, site, visit, window, booked_at, fate) -> Appointment | None:
         """Its appointment, perhaps at the second attempt; None where it stays to be booked."""
         story, patient, treatment = self.story, series.patient, series.protocol.treatment
-        phases, today = series.terms.visit, story.today(site)
+        phases, today = self.terms[id(series)].visit, story.today(site)
         late = window is not None and not fate.smooth and self.rng.random() < 0.04
         if visit is None:
             days = self._late_days(window) if late else self._near_ideal(window)
-            # What was to be booked today was booked for a later day.
-            days = [day for day in days if day < today or (fate.ahead and day <= today + timedelta(days=DAYS_AHEAD))]
+            days = [day for day in days if day < today or fate.ahead]
             visit = story.find(patient=patient, site=site, days=days, treatment=treatment, phases=phases)
             if visit is None:
                 return None
@@ -192,7 +192,8 @@ class Courses:
         again = [day + timedelta(days=n) for n in range(5, 26)]
         if window is not None:
             again = sorted(again, key=lambda other: other not in window)
-        again = [other for other in again if other > walltime.day_of(lost.status_at, site.time_zone)]
+        told = walltime.day_of(lost.status_at, site.time_zone)
+        again = [other for other in again if other > told and (other < today or fate.ahead)]
         visit = story.find(patient=patient, site=site, days=again, treatment=treatment, phases=phases)
         if visit is None:
             return None
@@ -253,7 +254,7 @@ class Courses:
             for day in _days(today - timedelta(days=DAYS_BACK), today + timedelta(days=DAYS_AHEAD)):
                 ahead = max((day - today).days, 0)
                 for practitioner in agenda.diary.practitioners:
-                    target = self.rng.uniform(0.45, 0.68) if ahead == 0 else 0.62 - 0.5 * ahead / DAYS_AHEAD
+                    target = self.rng.uniform(0.4, 0.62) if ahead == 0 else 0.62 - 0.5 * ahead / DAYS_AHEAD
                     if day == today:
                         target = 0.7
                     failures = 0

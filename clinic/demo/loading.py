@@ -15,7 +15,7 @@ from clinic.demo.told import Told
 from clinic.demo.upkeep import Upkeep
 from clinic.models import Appointment, Site
 from patients.models import Consent, Patient
-from treatments.models import SeriesState, Treatment
+from treatments.models import Series, SeriesState, Treatment
 
 
 @transaction.atomic
@@ -63,21 +63,22 @@ def _tell_nina(courses: Courses, upkeep: Upkeep, nina: Patient, site: Site) -> N
     """One course complete and its maintenance due, another under way with its next visit booked."""
     today, smooth = courses.story.today(site), Fate(smooth=True)
     done = courses.course(nina, site, catalogue.FINE_LINES, first=today - timedelta(days=167), fate=smooth)
-    assert done is not None and done.state == SeriesState.COMPLETED
+    assert done is not None
+    assert done.state == SeriesState.COMPLETED
     upkeep.keep_up(done, site, untouched=True)
     under_way = courses.course(nina, site, catalogue.TIGHTENING, first=today - timedelta(days=16), fate=smooth)
     assert under_way is not None
 
 
-def _tell_one(courses: Courses, patient: Patient, site: Site) -> list:
-    """A consultation, then no course, one or several; the completed ones."""
+def _tell_one(courses: Courses, patient: Patient, site: Site) -> list[tuple[Series, Site]]:
+    """A consultation, then no course, one or several, one after another; the completed ones."""
     story, rng = courses.story, courses.rng
     today = story.today(site)
-    first = today + timedelta(days=rng.randint(-DAYS_BACK + 25, 30))
+    first = today + timedelta(days=30 - int((DAYS_BACK + 5) * rng.random() ** 0.55))
     courses.consultation(patient, site, days=[first - timedelta(days=n) for n in range(6, 22)])
     completed = []
     had: set[str] = set()
-    for _number in range(rng.choices([0, 1, 2, 3], [8, 44, 36, 12])[0]):
+    for _number in range(rng.choices([0, 1, 2, 3, 4], [8, 27, 35, 20, 10])[0]):
         if first > today + timedelta(days=30):
             break
         name = courses.some_protocol(but_not=had)
@@ -85,13 +86,16 @@ def _tell_one(courses: Courses, patient: Patient, site: Site) -> list:
         luck = rng.random()
         fate = Fate(ahead=rng.random() < 0.8)
         if luck < 0.08:
-            fate = Fate(sessions=rng.randint(1, 3), stopped=True)
+            fate = Fate(sessions=rng.randint(1, 3), stopped=True, ahead=False)
         elif luck < 0.15:
             fate = Fate(sessions=rng.randint(1, 4))
         series = courses.course(patient, site, name, first=first, fate=fate)
         if series is not None and series.state == SeriesState.COMPLETED:
             completed.append((series, site))
-        first += timedelta(days=rng.randint(40, 190))
+        # A glow course may run beside another; the others wait until the skin has had its rest.
+        beside = name == catalogue.GLOW or series is None
+        begins = first if beside else story.last_day(patient)
+        first = begins + timedelta(days=rng.randint(14, 60))
     return completed
 
 

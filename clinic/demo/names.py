@@ -86,7 +86,7 @@ def names(count: int, *, rng: Random) -> list[tuple[str, str]]:
 
 def address(given: str, family: str, *, taken: set[str], rng: Random) -> str:
     """An e-mail address nobody else here has, in a domain set aside for examples."""
-    parts = [_ascii(given.split()[0]), _ascii(family.split()[-1]) if family else ""]
+    parts = [ascii_word(given.split()[0]), ascii_word(family.split()[-1]) if family else ""]
     local = ".".join(filter(None, parts)) or "patient"
     domain = rng.choice(DOMAINS)
     found, number = f"{local}@{domain}", 2
@@ -105,6 +105,6 @@ def phone(*, country: str, number: int) -> str:
     return PHONES[number % 3].format(number % 1000)
 
 
-def _ascii(text: str) -> str:
+def ascii_word(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text.translate(LETTERS)).encode("ascii", "ignore").decode()
     return "".join(letter for letter in plain.lower() if letter.isalnum() or letter == "-").strip("-")

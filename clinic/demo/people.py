@@ -33,20 +33,23 @@ PROTOCOLS = [
 PLACES = ["site", "openinghours", "closure", "resource", "workinghours", "absence", "reminderstep"]
 
 LOOK, WORK = ["view"], ["view", "add", "change"]
+# To book a session outside its window takes a judgement that the desk does not make.
+JUDGE = (["override"], ["window"])
 GROUPS: dict[str, list[tuple[list[str], list[str]]]] = {
     "receptionist": [
         (WORK, ["patient", "series", "session", "maintenance", "appointment"]),
         (["view", "add"], ["consent"]),
         (LOOK, [*READS, *CATALOGUE, *PROTOCOLS, *PLACES]),
     ],
-    "practitioner": [(LOOK, [*READS, *CATALOGUE, *PROTOCOLS, *PLACES])],
+    "practitioner": [(LOOK, [*READS, *CATALOGUE, *PROTOCOLS, *PLACES]), JUDGE],
     "manager": [
         (WORK, ["patient", "series", "session", "maintenance", "appointment"]),
         (["view", "add"], ["consent"]),
         ([*WORK, "delete"], PLACES),
         (LOOK, [*READS, *CATALOGUE, *PROTOCOLS]),
+        JUDGE,
     ],
-    "admin": [([*WORK, "delete"], [*CATALOGUE, *PROTOCOLS, *PLACES]), (LOOK, READS)],
+    "admin": [([*WORK, "delete"], [*CATALOGUE, *PROTOCOLS, *PLACES]), (LOOK, READS), JUDGE],
 }
 
 
@@ -55,7 +58,7 @@ class Staff:
     """The accounts of those who work here; `practitioners` by their given name."""
 
     desk: list[User] = field(default_factory=list)
-    admin: User | None = None
+    manager: User = None  # type: ignore[assignment]
     practitioners: dict[str, User] = field(default_factory=dict)
 
 
@@ -93,12 +96,12 @@ def load_staff(*, practitioners: Iterable[str], password: str) -> Staff:
         account("Rosa Whitfield", "reception@example.com", "receptionist"),
         account("Henrik Baumgart", "reception.berlin@example.com", "receptionist"),
     ]
-    account("Ines Calloway", "manager@example.com", "manager")
-    staff.admin = account("Ada Winterbourne", "admin@example.com", "admin", is_superuser=True)
+    staff.manager = account("Ines Calloway", "manager@example.com", "manager")
+    account("Ada Winterbourne", "admin@example.com", "admin", is_superuser=True)
     for name in practitioners:
         given = name.removeprefix("Dr ").split()[0]
         staff.practitioners[name] = account(
-            name.removeprefix("Dr "), f"{names._ascii(given)}@example.com", "practitioner"
+            name.removeprefix("Dr "), f"{names.ascii_word(given)}@example.com", "practitioner"
         )
     return staff
 

@@ -66,14 +66,14 @@ GIVES = {
 
 # Site, weekdays, from, to, and between which days from today (None: always).
 WORKS: dict[str, list[tuple[str, list[int], str, str, int | None, int | None]]] = {
-    AMARA: [(LONDON, [MON, TUE], "09:00", "15:00", None, None), (LONDON, [THU], "12:00", "19:30", None, None)],
+    AMARA: [(LONDON, [MON], "09:00", "15:00", None, None), (LONDON, [THU], "12:00", "19:30", None, None)],
     MAYA: [
         (LONDON, [TUE, WED], "10:00", "16:00", None, -151),
-        (LONDON, [TUE, WED, FRI], "11:00", "18:00", -150, None),
+        (LONDON, [TUE, FRI], "11:00", "18:00", -150, None),
         (LONDON, [SUN], "10:00", "16:00", None, None),
     ],
-    TOMAS: [(LONDON, [WED], "12:00", "18:00", None, None), (LONDON, [THU, SAT], "10:00", "16:00", None, None)],
-    KATRIN: [(BERLIN, [MON, THU], "09:00", "18:00", None, None), (BERLIN, [TUE], "09:00", "13:00", None, None)],
+    TOMAS: [(LONDON, [WED], "11:00", "18:00", None, None), (LONDON, [SAT], "10:00", "16:00", None, None)],
+    KATRIN: [(BERLIN, [MON], "09:00", "18:00", None, None), (BERLIN, [THU], "09:00", "13:00", None, None)],
     ELIF: [
         (BERLIN, [TUE], "14:00", "19:00", None, None),
         (BERLIN, [WED, FRI], "09:00", "17:30", None, None),
@@ -81,9 +81,10 @@ WORKS: dict[str, list[tuple[str, list[int], str, str, int | None, int | None]]] 
         (BERLIN, [THU], "14:00", "19:00", 61, None),
     ],
     NOOR: [
-        (LONDON, [MON, FRI], "09:00", "16:00", None, None),
-        (BERLIN, [WED], "09:00", "18:00", None, None),
+        (LONDON, [MON], "10:00", "17:00", None, None),
+        (LONDON, [TUE], "09:00", "14:00", None, None),
         (BERLIN, [THU], "14:00", "19:00", None, None),
+        (BERLIN, [FRI], "09:00", "13:00", None, None),
     ],
 }
 

@@ -78,6 +78,9 @@ class Story:
         number = day.toordinal()
         return self._days[id(patient)].isdisjoint(range(number - REST_DAYS, number + REST_DAYS + 1))
 
+    def last_day(self, patient: Patient) -> date:
+        return date.fromordinal(max(self._days[id(patient)]))
+
     def find(self, *, patient: Patient, site: Site, days: list[date], **wanted) -> Visit | None:
         free = [day for day in days if self.rested(patient, day)]
         return self.agendas[site].find(days=free, usual=self._usual.get(id(patient)), **wanted)
@@ -94,7 +97,7 @@ class Story:
         late_reason: str = "",
     ) -> Appointment:
         """Write `visit` into the diary; without a `status`, the one that it has by now."""
-        site, desk = visit.site, self.desk(visit.site)
+        site, desk = visit.site, self.staff.manager if late_reason else self.desk(visit.site)
         # Nobody books for a time that has passed, nor at the very last moment.
         booked_at = min(booked_at, visit.starts_at - HOUR, self.now - timedelta(minutes=2))
         status = status or self._by_now(visit)

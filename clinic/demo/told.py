@@ -1,14 +1,13 @@
 """What the demo's patients have been told so far, so that a first start owes nobody anything old."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from clinic import ladder
 from clinic.demo.story import Story
 from clinic.demo.upkeep import due_days
 from clinic.models import AppointmentStatus, Message, MessageState, ReminderStep, Site
-from clinic.models.outbox import MessageKind, StepSubject
+from clinic.models.outbox import MessageKind, StepSubject, said_of
 from patients.models import Consent, Patient, Purpose
-from treatments.models import MaintenanceState
 
 # Older mail is of no interest to anybody.
 KEPT = timedelta(days=150)
@@ -59,7 +58,8 @@ class Told:
             for step in steps:
                 at = ladder.visit_reminder(appointment.starts_at, step.offset_days, zone, now=appointment.booked_at)
                 until = ladder.keeps_until(appointment.starts_at, closes[step.offset_days])
-                if at <= min(until, self.now):
+                before_it_came = appointment.starts_at + timedelta(days=step.offset_days)
+                if appointment.booked_at < before_it_came and at <= min(until, self.now):
                     self._say(
                         MessageKind.APPOINTMENT_REMINDER,
                         Purpose.SERVICE,
@@ -68,7 +68,7 @@ class Told:
                         not_after=until,
                         step=step,
                         appointment=appointment,
-                        counts_from=appointment.starts_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                        counts_from=said_of(appointment.starts_at),
                     )
 
     def _maintenance_reminders(self) -> None:
@@ -78,7 +78,7 @@ class Told:
             if appointment.maintenance is not None:
                 booked[id(appointment.maintenance)] = appointment.booked_at
         for row in self.story.cycles:
-            if row.state == MaintenanceState.WAITING or row.calculated_from is None and row.overridden_on is None:
+            if row.calculated_from is None and row.overridden_on is None:
                 continue
             from_, _by = due_days(row)
             zone = self.sites[id(row.series.patient)].time_zone
@@ -101,7 +101,9 @@ class Told:
     def _say(
         self, kind: MessageKind, purpose: Purpose, *, patient: Patient, at: datetime, not_after: datetime, **about
     ) -> None:
-        if not patient.email or at < self.now - KEPT or at > not_after:
+        agreed = self.said.get((id(patient), purpose, "email"), purpose == Purpose.SERVICE)
+        # A reminder is not even owed to those who did not agree to it.
+        if not patient.email or at < self.now - KEPT or at > not_after or ("step" in about and not agreed):
             return
         message = Message(
             patient=patient,
@@ -118,7 +120,7 @@ class Told:
             settled_at=min(at + timedelta(seconds=self.story.rng.randint(5, 90)), self.now),
             **about,
         )
-        if not self.said.get((id(patient), purpose, "email"), purpose == Purpose.SERVICE):
+        if not agreed:
             message.state, message.reason = MessageState.DROPPED, NOT_AGREED
             message.attempts = message.handed_over = 0
         elif self.story.rng.random() < 0.002:

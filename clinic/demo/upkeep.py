@@ -24,7 +24,7 @@ class Upkeep:
     def keep_up(self, series: Series, site: Site, *, untouched: bool = False) -> None:
         """Every cycle of a completed series up to now; `untouched`: the first cycles, with nothing done about them."""
         assert series.completed_on is not None
-        for number, rule in enumerate(series.terms.maintenance):
+        for number, rule in enumerate(self.courses.terms[id(series)].maintenance):
             anchor: date | None = series.completed_on
             cycle = 1
             while anchor is not None and (row := self._open(series, number, rule, cycle, anchor)) is not None:
@@ -53,12 +53,12 @@ class Upkeep:
 
     def _live(self, row: Maintenance, site: Site) -> date | None:
         """What became of it; the day it was attended, if it was."""
-        story, today = self.story, self.story.today(site)
+        today = self.story.today(site)
         if row.state == MaintenanceState.WAITING:
             luck = self.rng.random()
             if luck < 0.08:
                 self._settle(row, MaintenanceState.DECLINED, row.anchor + timedelta(days=self.rng.randint(1, 30)), site)
-            elif luck < 0.35:
+            elif luck < 0.5:
                 self._override(row, row.anchor + timedelta(days=self.rng.randint(50, 170)), site)
         elif self.rng.random() < 0.06:
             self._override(row, row.calculated_by + timedelta(days=self.rng.randint(7, 30)), site)
@@ -101,7 +101,7 @@ class Upkeep:
             site=site,
             days=days,
             treatment=row.treatment,
-            phases=series.terms.visit if same else self.courses.phases_of(row.treatment),
+            phases=self.courses.terms[id(series)].visit if same else self.courses.phases_of(row.treatment),
         )
         if visit is None:
             return None
@@ -145,5 +145,6 @@ class Upkeep:
 def due_days(row: Maintenance) -> tuple[date, date]:
     """Due from and by, as the database will say once the row is stored."""
     from_, by = row.overridden_on or row.calculated_from, row.overridden_on or row.calculated_by
-    assert from_ is not None and by is not None
+    assert from_ is not None
+    assert by is not None
     return from_, by

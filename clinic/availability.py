@@ -185,9 +185,10 @@ def _runs_where(taken: list[bool], visit: Visit) -> Runs:
 class Sheet:
     """One day as bits, from its first opening to its last closing."""
 
-    __slots__ = ("_free", "base", "grid", "opened", "size")
+    __slots__ = ("_free", "base", "day", "grid", "opened", "size")
 
     def __init__(self, day: Day, *, step: int) -> None:
+        self.day = day
         opening = merged(day.opening)
         self.base = -(-opening[0].start // CELL) * CELL if opening else 0
         self.size = max((opening[-1].end - self.base) // CELL, 0) if opening else 0
@@ -302,7 +303,10 @@ class Availability:
         """The sheet of a day of the horizon, by its ordinal."""
         sheet = self._sheets.get(number)
         if sheet is None:
-            sheet = self._sheets[number] = Sheet(self.diary.day(number), step=self._step)
+            day = self.diary.day(number)
+            if day is None:
+                raise LookupError("This day is outside the diary.")
+            sheet = self._sheets[number] = Sheet(day, step=self._step)
         return sheet
 
     def bits(self, needs: Needs, number: int, practitioner: Resource | None) -> int:
@@ -312,6 +316,7 @@ class Availability:
             shared = self._shared[needs, number] = self._without_practitioner(needs, number)
         if not shared or not needs.practitioner:
             return shared
+        assert practitioner is not None
         return shared & fitting(self.sheet(number).free(practitioner), needs.practitioner)
 
     def _without_practitioner(self, needs: Needs, number: int) -> int:

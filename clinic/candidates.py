@@ -154,7 +154,7 @@ class Candidates:
             return -1
         bits = self._wished_bits.get(day)
         if bits is None:
-            sheet, local = self._free.sheet(day), self.diary.day(day)
-            starts = (start for start in sheet.starts(sheet.grid) if self.wishes.at_time(local.clock(start)))
+            sheet = self._free.sheet(day)
+            starts = (start for start in sheet.starts(sheet.grid) if self.wishes.at_time(sheet.day.clock(start)))
             bits = self._wished_bits[day] = sum(map(sheet.bit, starts))
         return bits

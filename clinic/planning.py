@@ -102,8 +102,8 @@ class _Search:
             anchor, last = self._after(sessions)
             window = self.candidates.window(anchor).window
             if i in self.pinned:
-                choice = self.pinned[i]
-                sessions.append(PlannedSession(window, choice, outside=choice.day not in window))
+                pin = self.pinned[i]
+                sessions.append(PlannedSession(window, pin, outside=pin.day not in window))
             elif choice := self._cheapest(i, anchor, last, rest[i + 1]):
                 sessions.append(PlannedSession(window, choice))
             else:
@@ -180,7 +180,11 @@ class _Search:
         if candidates[0].who is None:
             cost = self._cost(i, day, candidates[0])
             return [cost + after for after in ahead]
-        costs = {candidate.who: self._cost(i, day, candidate) + ahead[candidate.who] for candidate in candidates}
+        costs = {
+            candidate.who: self._cost(i, day, candidate) + ahead[candidate.who]
+            for candidate in candidates
+            if candidate.who is not None
+        }
         least = min(costs.values())
         changed = least + self.weights.change
         return [min(costs.get(who, changed), changed) for who in range(self.nobody)] + [least]

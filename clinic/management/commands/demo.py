@@ -135,6 +135,8 @@ class Command(BaseCommand):
             "DEBUG": "false",
             "HTTPS": "false",
             "STATIC_MANIFEST": "false",
+            # The zone data of the wheel, as in the image.
+            "PYTHONTZPATH": "",
             "ALLOWED_HOSTS": f"localhost,{HOST}",
             "PUBLIC_URL": f"http://localhost:{port}",
             "GUNICORN_CMD_ARGS": f"--bind={HOST}:{port}",

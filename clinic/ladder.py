@@ -6,6 +6,7 @@ are for the day; reminders of visits are for an hour, and move earlier where tha
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import zip_longest
 from zoneinfo import ZoneInfo
 
 from clinic.walltime import instant
@@ -77,11 +78,10 @@ def closing_days(steps: Iterable[tuple[int, int]]) -> dict[int, int]:
     A step is over when it is stale, and at the latest when the next one begins: after an outage a patient hears the
     last word, not all of them.
     """
-    offsets = sorted(steps)
-    following = [offset for offset, _stale in offsets[1:]] + [None]
+    in_order = sorted(steps)
     return {
-        offset: offset + stale if next_ is None else min(offset + stale, next_)
-        for (offset, stale), next_ in zip(offsets, following, strict=True)
+        offset: offset + stale if following is None else min(offset + stale, following[0])
+        for (offset, stale), following in zip_longest(in_order, in_order[1:])
     }
 
 

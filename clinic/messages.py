@@ -10,6 +10,7 @@ from urllib.parse import urljoin
 
 from django.conf import settings
 from django.core.mail import EmailMessage
+from django.core.validators import validate_email
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import formats, translation
@@ -23,8 +24,10 @@ from patients.models import Patient
 def email(message: Message, *, site: Site, starts: Sequence[datetime]) -> EmailMessage:
     """The mail that `message` is, about visits that start at `starts`, in the patient's language.
 
-    It is the same mail, by its Message-ID, however often it is made.
+    It is the same mail, by its Message-ID, however often it is made. Raises ValidationError where the address is not
+    one address.
     """
+    validate_email(message.patient.email)
     subject, text = words(message, site=site, starts=starts)
     _name, sender = parseaddr(settings.DEFAULT_FROM_EMAIL)
     return EmailMessage(

@@ -8,9 +8,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Case, F, Value, When
 from django.db.models.functions import Least
+from django.utils.translation import gettext as _
 
 from clinic import delivery, ladder, messages
 from clinic.models import Message, MessageState
@@ -96,9 +98,9 @@ def _take_up_lost(now: datetime) -> None:
         return
     doubtful = [key for key, channel, handed_over in held if handed_over >= HAND_OVERS[Channel(channel)]]
     Message.objects.filter(pk__in=doubtful).update(
-        **_settled(MessageState.UNKNOWN, now, "The process that sent it ended before it had the provider's answer.")
+        **_settled(MessageState.UNKNOWN, now, _("The process that sent it ended before it had the provider's answer."))
     )
-    Message.objects.filter(pk__in=[key for key, *_ in held]).exclude(pk__in=doubtful).update(
+    Message.objects.filter(pk__in=[key for key, _channel, _handed_over in held]).exclude(pk__in=doubtful).update(
         state=MessageState.PENDING, token=None, lease_until=None
     )
     logger.warning("Taken up %d messages of a process that is gone, %d of them in doubt", len(held), len(doubtful))
@@ -161,10 +163,12 @@ def _send_one(message: Message, facts: recheck.Send, token: uuid.UUID, mailer: d
     try:
         mail = messages.email(message, site=facts.site, starts=facts.starts) if by_mail else None
         text = None if by_mail else messages.sms(message, site=facts.site, starts=facts.starts)
+    except ValidationError:
+        return _settle(message, token, MessageState.FAILED, clock, _("The address is not valid."))
     except Exception as error:
         # Not the error's own words, which may quote the patient.
         logger.error("Message %d has no text: %s", message.pk, type(error).__name__)
-        return _settle(message, token, MessageState.FAILED, clock, f"No text: {type(error).__name__}")
+        return _settle(message, token, MessageState.FAILED, clock, _("It has no text (%s).") % type(error).__name__)
     if by_mail:
         mailer.reach()
     if not _mark(message, token, clock):

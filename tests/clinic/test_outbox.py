@@ -1,0 +1,619 @@
+"""What is owed, when it is sent, and what becomes of it when something goes wrong."""
+
+import uuid
+from datetime import date, timedelta
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from clinic import delivery, messages
+from clinic.models import Appointment, Message, ReminderStep
+from clinic.services import dispatch, outbox
+from patients.models import Consent
+from tests.world import NOW, TODAY, at
+from treatments.models import Maintenance
+from treatments.services import maintenance
+from treatments.services import series as courses
+
+MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def steps(db):
+    """The ladder of the tests; a flush after a test with real transactions would take the one of the migration."""
+    ReminderStep.objects.all().delete()
+    ladder = [("appointment", -3, 1), ("appointment", -1, 1), ("maintenance", -28, 7), ("maintenance", 0, 7)]
+    return [
+        ReminderStep.objects.create(subject=subject, offset_days=days, stale_after_days=stale)
+        for subject, days, stale in ladder
+    ]
+
+
+def a_visit(world, start: str = "2026-03-10 14:30", patient=None, **values) -> Appointment:
+    starts_at = at(start)
+    return Appointment.objects.create(
+        **{
+            "patient": patient or world.patient,
+            "site": world.site,
+            "treatment": world.treatment,
+            "starts_at": starts_at,
+            "ends_at": starts_at + timedelta(hours=1),
+            "status_at": NOW,
+            "status_by": world.desk,
+            "booked_at": NOW,
+            "booked_by": world.desk,
+            **values,
+        }
+    )
+
+
+def a_cycle(world, due: str = "2026-06-01", patient=None) -> Maintenance:
+    """A series that is complete, with its maintenance due on a day."""
+    series = world.a_series(patient)
+    courses.attend(session=series.sessions.first(), on=TODAY, by=world.desk, now=NOW)
+    courses.complete(series=series, by=world.desk, now=NOW)
+    cycle = series.maintenance.get()
+    return maintenance.override(cycle=cycle, due_on=date.fromisoformat(due), reason="seen", by=world.desk, now=NOW)
+
+
+def agree(world, patient=None, *, purpose="recall", granted=True, given_at=NOW) -> None:
+    Consent.objects.create(
+        patient=patient or world.patient,
+        purpose=purpose,
+        channel="email",
+        granted=granted,
+        wording="You may write to me.",
+        source="desk",
+        given_at=given_at,
+    )
+
+
+def cancel(visit: Appointment) -> None:
+    Appointment.objects.filter(pk=visit.pk).update(status="cancelled", cancel_reason="ill")
+
+
+def move(visit: Appointment, start: str) -> None:
+    visit.starts_at, visit.ends_at = at(start), at(start) + timedelta(hours=1)
+    visit.sequence += 1
+    visit.save()
+
+
+def states() -> list[tuple[str, str]]:
+    return list(Message.objects.order_by("pk").values_list("kind", "state"))
+
+
+# --- Visits -------------------------------------------------------------------------------------------------------
+
+
+def test_a_visit_is_reminded_of_three_days_and_one_day_before(world, smtp_server):
+    a_visit(world)
+
+    sent = {day: outbox.run(now=at(f"2026-03-{day:02} 14:30"))["sent"] for day in range(5, 11)}
+
+    assert sent == {5: 0, 6: 0, 7: 1, 8: 0, 9: 1, 10: 0}
+    assert smtp_server.recipients() == ["amal@example.com"] * 2
+
+
+def test_a_reminder_waits_for_its_hour_to_the_minute(world, smtp_server):
+    a_visit(world)
+
+    assert outbox.run(now=at("2026-03-07 14:29"))["sent"] == 0
+    assert outbox.run(now=at("2026-03-07 14:30"))["sent"] == 1
+
+
+def test_a_second_run_sends_nothing(world, smtp_server):
+    a_visit(world)
+    outbox.run(now=at("2026-03-07 14:30"))
+
+    assert outbox.run(now=at("2026-03-07 14:31")) == {}
+    assert len(smtp_server.received) == 1
+
+
+def test_a_moved_visit_is_reminded_of_anew(world, smtp_server):
+    visit = a_visit(world)
+    outbox.run(now=at("2026-03-07 14:30"))
+    move(visit, "2026-03-17 10:00")
+
+    outbox.run(now=at("2026-03-14 10:00"))
+
+    assert [mail["Subject"] for mail in smtp_server.received] == [
+        "Harbour: see you on Tue 10 Mar 2026, 14:30",
+        "Harbour: see you on Tue 17 Mar 2026, 10:00",
+    ]
+
+
+def test_who_has_just_booked_or_heard_of_another_time_is_not_reminded_of_it(world, smtp_server):
+    a_visit(world, booked_at=at("2026-03-08 10:00"))
+    moved = a_visit(world, "2026-03-20 14:30", patient=world.a_patient())
+    move(moved, "2026-03-10 15:00")
+    outbox.owe_change(appointment=moved, now=at("2026-03-08 10:00"))
+
+    sent = [outbox.run(now=at(f"2026-03-{day:02} 15:00"))["sent"] for day in (8, 9)]
+
+    assert sent == [1, 2], "the notice; then both are reminded one day before"
+
+
+def test_after_two_days_down_a_visit_is_reminded_of_once_and_not_of_what_is_past(world, smtp_server):
+    a_visit(world, "2026-03-10 14:30")
+    a_visit(world, "2026-03-09 16:00", patient=world.a_patient())
+    a_visit(world, "2026-03-08 11:00", patient=world.a_patient())
+
+    outbox.run(now=at("2026-03-09 15:00"))
+
+    assert [mail["Subject"] for mail in smtp_server.received] == ["Harbour: see you on Tue 10 Mar 2026, 14:30"]
+
+
+def test_a_reminder_that_fell_into_the_night_comes_in_the_morning(world, smtp_server):
+    a_visit(world)
+
+    assert outbox.run(now=at("2026-03-07 23:00"))["sent"] == 0
+    assert outbox.run(now=at("2026-03-08 08:59"))["sent"] == 0
+    assert outbox.run(now=at("2026-03-08 09:00"))["sent"] == 1
+
+
+def test_quiet_hours_are_the_patients_own(world, smtp_server):
+    a_visit(world, patient=world.a_patient(time_zone="Australia/Sydney"))
+
+    outbox.run(now=at("2026-03-07 14:30"))
+
+    # 14:30 in London is half past one at night in Sydney; the evening before ended there at 09:00 London.
+    assert smtp_server.received == []
+    assert outbox.run(now=at("2026-03-07 22:00"))["sent"] == 1
+
+
+def test_a_reminder_whose_time_passes_in_the_night_is_dropped_with_the_reason(world, smtp_server, steps):
+    visit = a_visit(world, "2026-03-10 09:30")
+    outbox.run(now=at("2026-03-09 09:00"))
+    Message.objects.update(not_after=at("2026-03-10 07:30"))
+
+    outbox.run(now=at("2026-03-09 23:00"))
+
+    assert smtp_server.recipients() == []
+    assert {m.reason for m in Message.objects.filter(appointment=visit)} == {"Its time passes within the quiet hours."}
+
+
+# --- Maintenance --------------------------------------------------------------------------------------------------
+
+
+def test_maintenance_is_reminded_of_before_and_when_its_window_opens(world, smtp_server):
+    a_cycle(world, "2026-06-01")
+    agree(world)
+
+    days = [date(2026, 5, 1) + n * DAY for n in range(60)]
+    sent = [day for day in days if outbox.run(now=at(f"{day} 09:00"))["sent"]]
+
+    assert sent == [date(2026, 5, 4), date(2026, 6, 1)]
+    assert {mail["Subject"] for mail in smtp_server.received} == {"Harbour: time for your next visit"}
+
+
+def test_an_overridden_due_date_is_reminded_of_anew(world, smtp_server):
+    cycle = a_cycle(world, "2026-06-01")
+    agree(world)
+    outbox.run(now=at("2026-06-01 09:00"))
+
+    maintenance.override(cycle=cycle, due_on=date(2026, 8, 3), reason="healing", by=world.desk, now=NOW)
+
+    assert outbox.run(now=at("2026-06-02 09:00"))["sent"] == 0
+    assert outbox.run(now=at("2026-08-03 09:00"))["sent"] == 1
+
+
+@pytest.mark.parametrize(
+    "prevent",
+    [
+        pytest.param(lambda world: agree(world, granted=False, given_at=NOW + MINUTE), id="consent withdrawn"),
+        pytest.param(lambda world: type(world.patient).objects.update(email=""), id="no address"),
+        pytest.param(
+            lambda world: type(world.patient).objects.filter(pk=world.patient.pk).update(merged_into=world.a_patient()),
+            id="merged",
+        ),
+        pytest.param(lambda world: Maintenance.objects.update(state="booked"), id="booked"),
+        pytest.param(
+            lambda world: Maintenance.objects.update(state="deferred", deferred_until=date(2026, 9, 1)), id="deferred"
+        ),
+        pytest.param(
+            lambda world: Maintenance.objects.update(state="declined", settled_at=NOW, settled_by=world.desk),
+            id="declined",
+        ),
+        pytest.param(lambda world: ReminderStep.objects.update(active=False), id="taken off the ladder"),
+    ],
+)
+@pytest.mark.parametrize("owed_before", [pytest.param(True, id="owed before"), pytest.param(False, id="not yet owed")])
+def test_what_is_not_due_any_more_is_not_sent(world, smtp_server, prevent, owed_before):
+    a_cycle(world, "2026-06-01")
+    agree(world)
+    if owed_before:
+        assert outbox.owe_due(now=at("2026-06-01 09:00")) == 1
+    prevent(world)
+
+    outbox.run(now=at("2026-06-01 09:01"))
+
+    assert smtp_server.received == []
+    assert states() == ([("maintenance", "dropped")] if owed_before else [])
+
+
+def test_recall_needs_a_yes_and_a_yes_within_the_time_counts(world, smtp_server):
+    a_cycle(world, "2026-06-01")
+
+    assert outbox.run(now=at("2026-06-01 09:00")) == {}
+    agree(world)
+    assert outbox.run(now=at("2026-06-03 09:00"))["sent"] == 1
+
+
+def test_messages_about_visits_go_unless_the_patient_said_no(world, smtp_server):
+    silent, no = world.patient, world.a_patient()
+    agree(world, no, purpose="service", granted=False)
+    for patient in (silent, no):
+        visit = a_visit(world, patient=patient)
+        outbox.owe_confirmation(patient=patient, appointment=visit, counts_from="request", now=NOW)
+
+    outbox.run(now=NOW)
+    outbox.run(now=at("2026-03-07 14:30"))
+
+    assert smtp_server.recipients() == [silent.email] * 2
+
+
+# --- Notices ------------------------------------------------------------------------------------------------------
+
+
+def test_a_booking_is_confirmed_once_however_often_it_is_asked_for(world, smtp_server):
+    visit = a_visit(world)
+    for _again in range(3):
+        outbox.owe_confirmation(patient=world.patient, appointment=visit, counts_from="request", now=NOW)
+
+    outbox.run(now=NOW)
+
+    assert [mail["Subject"] for mail in smtp_server.received] == [
+        "Harbour: your visit on Tue 10 Mar 2026, 14:30 is booked"
+    ]
+
+
+def test_a_whole_series_is_confirmed_in_one_mail(world, smtp_server):
+    series = world.a_series()
+    starts = ["2026-03-10 14:30", "2026-04-14 14:30", "2026-05-19 14:30"]
+    for session, start in zip(series.sessions.all(), starts, strict=True):
+        a_visit(world, start, session=session)
+    outbox.owe_confirmation(patient=world.patient, series=series, counts_from="request", now=NOW)
+
+    outbox.run(now=NOW)
+
+    [mail] = smtp_server.received
+    assert mail["Subject"] == "Harbour: your visits are booked"
+    for said in ("Tue 10 Mar 2026, 14:30", "Tue 14 Apr 2026, 14:30", "Tue 19 May 2026, 14:30"):
+        assert said in mail.get_content()
+
+
+def test_a_confirmation_says_what_is_true_when_it_leaves(world, smtp_server):
+    visit = a_visit(world)
+    outbox.owe_confirmation(patient=world.patient, appointment=visit, counts_from="request", now=NOW)
+    move(visit, "2026-03-11 10:00")
+
+    outbox.run(now=NOW)
+
+    assert smtp_server.received[0]["Subject"] == "Harbour: your visit on Wed 11 Mar 2026, 10:00 is booked"
+
+
+def test_of_a_visit_moved_twice_only_the_last_time_is_said_and_a_move_back_is_said_too(world, smtp_server):
+    visit = a_visit(world)
+    for start in ("2026-03-11 10:00", "2026-03-10 14:30"):
+        move(visit, start)
+        outbox.owe_change(appointment=visit, now=NOW)
+    outbox.run(now=NOW)
+    for start in ("2026-03-11 10:00", "2026-03-10 14:30"):
+        move(visit, start)
+        outbox.owe_change(appointment=visit, now=NOW)
+        outbox.run(now=NOW)
+
+    assert [mail["Subject"] for mail in smtp_server.received] == [
+        f"Harbour: your visit is now on {start}"
+        for start in ("Tue 10 Mar 2026, 14:30", "Wed 11 Mar 2026, 10:00", "Tue 10 Mar 2026, 14:30")
+    ]
+
+
+def test_a_visit_cancelled_before_its_confirmation_left_is_only_cancelled(world, smtp_server):
+    visit = a_visit(world)
+    outbox.owe_confirmation(patient=world.patient, appointment=visit, counts_from="request", now=NOW)
+    cancel(visit)
+    outbox.owe_cancellation(appointment=visit, now=NOW)
+
+    outbox.run(now=NOW)
+
+    assert states() == [("confirmation", "dropped"), ("cancellation", "sent")]
+    assert smtp_server.received[0]["Subject"] == "Harbour: your visit on Tue 10 Mar 2026, 14:30 is cancelled"
+
+
+def test_notices_go_at_night_too_because_somebody_waits_for_them(world, smtp_server):
+    visit = a_visit(world)
+    outbox.owe_confirmation(patient=world.patient, appointment=visit, counts_from="request", now=NOW)
+
+    outbox.run(now=at("2026-03-02 23:00"))
+
+    assert len(smtp_server.received) == 1
+
+
+def test_owing_costs_one_insert(world, django_assert_num_queries):
+    visit = a_visit(world)
+
+    with django_assert_num_queries(1):
+        outbox.owe_confirmation(patient=world.patient, appointment=visit, counts_from="request", now=NOW)
+    with django_assert_num_queries(1):
+        outbox.owe_change(appointment=visit, now=NOW)
+
+
+def test_nothing_is_owed_for_a_visit_that_has_begun(world):
+    visit = a_visit(world)
+
+    outbox.owe_cancellation(appointment=visit, now=visit.starts_at)
+
+    assert states() == []
+
+
+# --- When the provider says no ------------------------------------------------------------------------------------
+
+
+def owed(world, count: int = 1) -> list[Message]:
+    for number in range(count):
+        patient = world.a_patient(given_name=f"Patient {number}")
+        visit = a_visit(world, patient=patient)
+        outbox.owe_confirmation(patient=patient, appointment=visit, counts_from="request", now=NOW)
+    return list(Message.objects.order_by("pk"))
+
+
+def test_a_refused_address_fails_with_the_providers_words_and_stops_nobody(world, smtp_server):
+    first, refused, last = owed(world, 3)
+    smtp_server.refuses[refused.patient.email] = "550 5.1.1 no such mailbox"
+
+    outcomes = outbox.run(now=NOW)
+
+    assert outcomes == {"sent": 2, "failed": 1}
+    refused.refresh_from_db()
+    assert refused.reason == "550 5.1.1 no such mailbox"
+    assert smtp_server.recipients() == [first.patient.email, last.patient.email]
+
+
+def test_a_mail_put_off_is_tried_again_ever_later_and_then_fails(world, smtp_server):
+    [message] = owed(world)
+    smtp_server.refuses[message.patient.email] = "451 4.7.1 try later"
+    now, waits = NOW, []
+    for _attempt in range(5):
+        outbox.run(now=now)
+        message.refresh_from_db()
+        waits.append((message.not_before - now) / MINUTE)
+        assert outbox.run(now=message.not_before - timedelta(seconds=2)) == {}
+        now = message.not_before
+    outbox.run(now=now)
+
+    message.refresh_from_db()
+    assert [minutes <= wait <= minutes * 1.3 for wait, minutes in zip(waits, (1, 5, 15, 30, 60), strict=True)] == [
+        True
+    ] * 5, waits
+    assert (message.state, message.reason, message.attempts) == ("failed", "451 4.7.1 try later", 6)
+
+
+def test_a_mail_put_off_once_is_sent_later_under_the_same_id(world, smtp_server):
+    [message] = owed(world)
+    answers = ["451 4.3.0 busy", "250 OK"]
+    smtp_server.answer = lambda mail: answers.pop(0)
+    outbox.run(now=NOW)
+
+    outbox.run(now=NOW + 2 * MINUTE)
+
+    message.refresh_from_db()
+    assert (message.state, message.handed_over) == ("sent", 1)
+    assert str(message.message_id) in smtp_server.received[0]["Message-ID"]
+
+
+def test_while_no_mail_server_answers_everything_waits_and_nothing_is_used_up(world, smtp_server):
+    messages_owed = owed(world, 3)
+    smtp_server.stop()
+
+    assert outbox.run(now=NOW) == {"unreachable": 3}
+    assert outbox.run(now=NOW + timedelta(seconds=30)) == {}
+    assert set(Message.objects.values_list("state", "attempts", "handed_over")) == {("pending", 0, 0)}
+
+    smtp_server.start()
+    assert outbox.run(now=NOW + 2 * MINUTE) == {"sent": len(messages_owed)}
+
+
+def test_a_patient_whose_text_cannot_be_made_stops_nobody(world, smtp_server, monkeypatch, caplog):
+    broken = owed(world, 3)[1]
+    words = messages.words
+
+    def fail_for_one(message, **facts):
+        if message.pk == broken.pk:
+            raise KeyError("Patient 1")
+        return words(message, **facts)
+
+    monkeypatch.setattr(messages, "words", fail_for_one)
+
+    assert outbox.run(now=NOW) == {"sent": 2, "failed": 1}
+    broken.refresh_from_db()
+    assert broken.reason == "It has no text (KeyError)."
+    assert "Patient 1" not in caplog.text
+
+
+@pytest.mark.parametrize("address", ["no at sign", "a@example.com, b@example.com", "a@example.com\nBcc: b@example.com"])
+def test_an_address_that_is_none_or_several_fails_and_stops_nobody(world, smtp_server, address):
+    bad = owed(world, 2)[0]
+    type(bad.patient).objects.filter(pk=bad.patient_id).update(email=address)
+
+    assert outbox.run(now=NOW) == {"sent": 1, "failed": 1}
+    assert len(smtp_server.received) == 1
+    bad.refresh_from_db()
+    assert (bad.reason, bad.attempts) == ("The address is not valid.", 0)
+
+
+def test_a_lost_answer_is_followed_by_one_more_mail_and_then_by_doubt(world, smtp_server, monkeypatch):
+    [message] = owed(world)
+    handed_over = []
+
+    def lose(self, mail):
+        handed_over.append(mail.extra_headers["Message-ID"])
+        raise delivery.Unclear("The answer was lost.")
+
+    monkeypatch.setattr(delivery.Mailer, "send", lose)
+    for minutes in range(0, 30, 2):
+        outbox.run(now=NOW + minutes * MINUTE)
+
+    message.refresh_from_db()
+    assert message.state == "unknown"
+    assert handed_over == [f"<{message.message_id}@localhost>"] * 2
+
+
+def test_a_text_message_without_a_gateway_fails_with_a_plain_reason(world):
+    ReminderStep.objects.create(subject="appointment", offset_days=-2, channel="sms", stale_after_days=1)
+    a_visit(world, patient=world.a_patient(email="", phone="+447700900123"))
+
+    assert outbox.run(now=at("2026-03-08 14:30")) == {"owed": 1, "failed": 1}
+    assert Message.objects.get().reason == "No gateway for text messages is configured."
+
+
+# --- When a process dies ------------------------------------------------------------------------------------------
+
+
+def left_by_a_dead_process(message: Message, *, handed_over: int, channel: str = "email") -> None:
+    Message.objects.filter(pk=message.pk).update(
+        state="sending",
+        token=message.message_id,
+        lease_until=NOW + dispatch.LEASE,
+        handed_over=handed_over,
+        channel=channel,
+    )
+
+
+@pytest.mark.parametrize(
+    ("channel", "handed_over", "becomes", "received"),
+    [
+        pytest.param("email", 0, "sent", 1, id="never handed over"),
+        pytest.param("email", 1, "sent", 1, id="a mail is sent again"),
+        pytest.param("email", 2, "unknown", 0, id="a mail is not sent a third time"),
+        pytest.param("sms", 1, "unknown", 0, id="a text message is not sent again"),
+    ],
+)
+def test_what_a_dead_process_held_is_taken_up_when_its_lease_is_over(
+    world, smtp_server, channel, handed_over, becomes, received
+):
+    [message] = owed(world)
+    left_by_a_dead_process(message, handed_over=handed_over, channel=channel)
+
+    assert outbox.run(now=NOW + dispatch.LEASE - MINUTE) == {}
+    outbox.run(now=NOW + dispatch.LEASE + MINUTE)
+
+    assert (states(), len(smtp_server.received)) == ([("confirmation", becomes)], received)
+
+
+def test_what_may_have_arrived_is_never_called_not_sent(world, smtp_server):
+    [message] = owed(world)
+    left_by_a_dead_process(message, handed_over=1)
+    cancel(message.appointment)
+
+    outbox.run(now=NOW + dispatch.LEASE + MINUTE)
+
+    message.refresh_from_db()
+    assert (message.state, message.reason) == ("unknown", "The visit was cancelled.")
+
+
+def test_a_process_whose_messages_were_taken_up_by_another_hands_nothing_over(world, smtp_server, monkeypatch):
+    owed(world, 2)
+    words = messages.words
+
+    def be_slow(message, **facts):
+        Message.objects.filter(state="sending").update(token="00000000-0000-0000-0000-000000000001")
+        return words(message, **facts)
+
+    monkeypatch.setattr(messages, "words", be_slow)
+
+    assert outbox.dispatch_due(now=NOW) == {"lost": 2}
+    assert smtp_server.received == []
+
+
+# --- What the database refuses ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        pytest.param({"handed_over": 3}, "message_handed_over_at_most_twice", id="a third mail"),
+        pytest.param(
+            {"channel": "sms", "handed_over": 2}, "message_handed_over_at_most_twice", id="a second text message"
+        ),
+        pytest.param({"state": "sending"}, "message_lease_while_sending", id="sending without a lease"),
+        pytest.param({"state": "sent"}, "message_settling_dated", id="sent at no time"),
+        pytest.param({"state": "failed", "settled_at": NOW}, "message_refusal_has_a_reason", id="failed for no reason"),
+        pytest.param({"state": "lost"}, "message_(state_known|settling_dated)", id="an unknown state"),
+        pytest.param({"not_before": NOW + 99 * DAY}, "message_times_in_order", id="not before after not after"),
+    ],
+)
+def test_the_database_refuses(world, values, name):
+    [message] = owed(world)
+
+    with pytest.raises(IntegrityError, match=name), transaction.atomic():
+        Message.objects.filter(pk=message.pk).update(**values)
+
+
+def test_the_same_thing_cannot_be_said_twice(world):
+    [message] = owed(world)
+
+    message.pk, message.message_id = None, uuid.uuid4()
+    message._state.adding = True
+
+    with pytest.raises(IntegrityError, match="message_said_once"), transaction.atomic():
+        message.save()
+
+
+def test_no_reminder_at_the_hour_of_the_visit(steps):
+    with pytest.raises(IntegrityError, match="reminder_step_before_the_visit"), transaction.atomic():
+        ReminderStep.objects.create(subject="appointment", offset_days=0, stale_after_days=1)
+
+
+# --- What it costs ------------------------------------------------------------------------------------------------
+
+
+def queries_of(work) -> int:
+    with CaptureQueriesContext(connection) as queries:
+        work()
+    return len([q for q in queries.captured_queries if "SAVEPOINT" not in q["sql"]])
+
+
+def test_a_message_costs_two_queries_and_a_batch_a_handful(world, smtp_server):
+    owed(world, 5)
+    few = queries_of(lambda: outbox.dispatch_due(now=NOW))
+    owed(world, 25)
+    many = queries_of(lambda: outbox.dispatch_due(now=NOW))
+
+    # One before it is handed over, one after.
+    assert many - few == 2 * (25 - 5)
+    assert few - 2 * 5 <= 6
+    assert smtp_server.connections == 2, "one for each batch"
+
+
+def test_dropping_and_putting_off_costs_the_same_for_many(world):
+    def prepare(count):
+        for number in range(count):
+            visit = a_visit(world, f"2026-03-10 {10 + number % 8}:{number:02}", patient=world.a_patient())
+            if number % 2:
+                cancel(visit)
+
+    def cost(day):
+        return queries_of(lambda: outbox.dispatch_due(now=at(day)))
+
+    prepare(4)
+    outbox.owe_due(now=at("2026-03-07 09:01"))
+    Appointment.objects.filter(pk__in=Appointment.objects.values("pk")[:1]).update(status="arrived")
+    few = cost("2026-03-07 09:01")
+    Message.objects.all().delete()
+    prepare(40)
+    outbox.owe_due(now=at("2026-03-07 09:01"))
+
+    assert Message.objects.count() > 20
+    assert cost("2026-03-07 09:01") <= few
+
+
+def test_owing_costs_a_few_queries_for_any_number(world, steps):
+    for _patient in range(20):
+        a_visit(world, patient=world.a_patient())
+
+    # The ladder; and for each step the lock and the statement.
+    assert queries_of(lambda: outbox.owe_due(now=at("2026-03-07 14:30"))) <= 1 + 2 * len(steps)
+    assert Message.objects.count() == 20

@@ -287,7 +287,7 @@ def _next_maintenance(cycles) -> str:
         return ""
     if cycle.due_from is None:
         return _("The clinician decides when maintenance is due.")
-    return _("Maintenance is due from %s.") % date_format(cycle.due_from)
+    return _("Maintenance is due from %s.") % date_format(cycle.due_from, "D j M Y")
 
 
 def _missed(done: Appointment) -> str:

@@ -59,7 +59,12 @@ def course(request: HttpRequest) -> HttpResponse:
     )
     courses = course_view.courses(patient, appointments=appointments, now=now)
     to_come = [visit for visit in appointments if visit.status in TO_COME and visit.ends_at > now]
-    past = [visit for visit in reversed(appointments) if visit.status in HAPPENED]
+    # One that nobody has recorded yet is past all the same.
+    past = [
+        visit
+        for visit in reversed(appointments)
+        if visit.status in HAPPENED or visit.status in TO_COME and visit.ends_at <= now
+    ]
     upcoming = to_come[0] if to_come else None
     site = upcoming.site if upcoming else _site(appointments)
     context = {
@@ -71,7 +76,7 @@ def course(request: HttpRequest) -> HttpResponse:
         "site": site,
         "phone_link": "".join(c for c in site.phone if c.isdigit() or c == "+") if site else "",
         "strips": [_strip(course, appointments) for course in courses],
-        "upkeep": [_upkeep(step) for step in _upkeep_steps(courses) if step.state in UPKEEP_AHEAD],
+        "upkeep": [_upkeep(step, course) for course in courses for step in _upkeep_steps([course])],
         "past": past[:SHOWN_AT_ONCE],
         "earlier": past[SHOWN_AT_ONCE:],
     }
@@ -106,11 +111,11 @@ def _after(to_come: Sequence[Appointment], courses: Sequence[Course]) -> list[st
     said = []
     to_book = [step for course in courses for step in course.steps if step.state == "to_book"]
     if len(to_come) > 1:
-        said.append(_("your visit on %s") % course_view.at(to_come[1]))
+        said.append(_("Your visit on %s") % course_view.at(to_come[1]))
     elif to_book and to_book[0].window:
         window = to_book[0].window
         said.append(
-            _("%(session)s, to be booked between %(first)s and %(last)s")
+            _("%(session)s: to be booked, best between %(first)s and %(last)s")
             % {
                 "session": to_book[0].label,
                 "first": course_view.in_words(window.earliest),
@@ -118,18 +123,28 @@ def _after(to_come: Sequence[Appointment], courses: Sequence[Course]) -> list[st
             }
         )
     elif to_book:
-        said.append(_("%s, to be booked") % to_book[0].label)
+        said.append(_("%s: to be booked") % to_book[0].label)
     upkeep = _upkeep_steps(courses)
     dated = sorted((step for step in upkeep if step.due and not step.day), key=lambda step: step.due.from_)
     if dated:
-        said.append(_("maintenance due %s") % _days(dated[0]))
+        said.append(_nearest(dated[0]))
     elif any(step.state == "waiting" for step in upkeep):
-        said.append(_("maintenance, when your clinician decides"))
+        said.append(_("Maintenance: when your clinician decides"))
     return said
 
 
 def _upkeep_steps(courses: Sequence[Course]) -> list[Step]:
-    return [step for course in courses for step in course.steps if not step.session]
+    """What is ahead of it; cycles that are done with are among the past visits."""
+    return [step for course in courses for step in course.steps if step.state in UPKEEP_AHEAD and not step.session]
+
+
+def _nearest(step: Step) -> str:
+    assert step.due is not None
+    if step.state == "due":
+        return _("Maintenance is due now, by %s") % course_view.in_words(step.due.by)
+    if step.state == "overdue":
+        return _("Maintenance was due by %s") % course_view.in_words(step.due.by)
+    return _("Maintenance: due %s") % _days(step)
 
 
 def _days(step: Step) -> str:
@@ -171,7 +186,7 @@ def _plain(step: Step, visit: Appointment | None) -> Step:
     return replace(step, detail="")
 
 
-def _upkeep(step: Step) -> Upkeep:
+def _upkeep(step: Step, course: Course) -> Upkeep:
     meanings = {
         "scheduled": _("Nothing to do yet. The clinic gets in touch when it is time."),
         "due": _("It is time now. Call the clinic to book it."),
@@ -186,4 +201,13 @@ def _upkeep(step: Step) -> Upkeep:
     meaning = meanings[step.state]
     if step.maintenance is None and step.state == "scheduled":
         meaning = _("The days are counted from your last session, so they are settled when that is done.")
-    return Upkeep(title=step.label, when=when, state=step.state, meaning=meaning)
+    return Upkeep(title=_treatment(step, course), when=when, state=step.state, meaning=meaning)
+
+
+def _treatment(step: Step, course: Course) -> str:
+    """What is done at that visit; the series' own treatment unless the rule names another."""
+    cycle = next((cycle for cycle in course.series.maintenance.all() if cycle.pk == step.maintenance), None)
+    if cycle is not None:
+        return str(cycle.treatment)
+    ahead = step.label.partition(": ")[2]
+    return ahead or course.series.terms.treatment

@@ -50,7 +50,9 @@ def at(text: str, zone: ZoneInfo = LONDON) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
 
 
-def a_clinic(*, sessions: int = 3, maintenance: tuple[dict, ...] = ({"kind": "every", "min": 6, "unit": "month"},)) -> World:
+def a_clinic(
+    *, sessions: int = 3, maintenance: tuple[dict, ...] = ({"kind": "every", "min": 6, "unit": "month"},)
+) -> World:
     site = Site.objects.create(name="Harbour Clinic", short_name="Harbour", time_zone="Europe/London", country="GB")
     OpeningHours.objects.bulk_create(
         OpeningHours(site=site, weekday=day, opens=time(9), closes=time(18)) for day in range(5)

@@ -63,7 +63,7 @@ def course(request: HttpRequest) -> HttpResponse:
     past = [
         visit
         for visit in reversed(appointments)
-        if visit.status in HAPPENED or visit.status in TO_COME and visit.ends_at <= now
+        if visit.status in HAPPENED or (visit.status in TO_COME and visit.ends_at <= now)
     ]
     upcoming = to_come[0] if to_come else None
     site = upcoming.site if upcoming else _site(appointments)

@@ -33,8 +33,12 @@ def load(*, now: datetime, write: Callable[[str], None]) -> None:
     patients = people.make_patients(sites=sites, by=staff.desk[0], now=now, rng=rng)
 
     everybodys = Treatment.objects.get(name=places.CONSULTATION)
-    first, last = today - timedelta(days=DAYS_BACK), today + timedelta(days=DAYS_AHEAD)
-    agendas = {site: Agenda(site=site, everybodys=everybodys, first=first, last=last, rng=rng) for site in sites}
+    agendas = {}
+    for site in sites:
+        # Near midnight it is not the same day everywhere.
+        day = walltime.day_of(now, site.time_zone)
+        first, last = day - timedelta(days=DAYS_BACK), day + timedelta(days=DAYS_AHEAD)
+        agendas[site] = Agenda(site=site, everybodys=everybodys, first=first, last=last, rng=rng)
     story = Story(now=now, rng=rng, staff=staff, agendas=agendas)
     _tell(story, patients)
 

@@ -3,7 +3,7 @@
 from datetime import date
 
 from crispy_forms.helper import FormHelper
-from crispy_forms.layout import HTML, Div, Field, Fieldset, Layout
+from crispy_forms.layout import HTML, Div, Field, Layout
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
@@ -94,14 +94,12 @@ class RegisterForm(ContactForm):
     def _layout(self) -> Layout:
         return Layout(
             *super()._layout(),
-            Fieldset(
-                _("What the patient agrees to"),
-                HTML(
-                    '<p class="soft">{}</p>'.format(
-                        _("Ask, and tick what they say yes to. They can change it at any time.")
-                    )
-                ),
-                Div(*map(Field, self.asked)),
+            Div(
+                HTML('<h2 id="agrees" class="mt-3">{}</h2>'.format(_("What the patient agrees to"))),
+                HTML('<p class="soft">{}</p>'.format(_("Ask, and tick what they say yes to. It can be taken back."))),
+                *map(Field, self.asked),
+                role="group",
+                aria_labelledby="agrees",
             ),
         )
 

@@ -23,8 +23,7 @@ from patients.forms import ContactForm, RegisterForm
 from patients.models import Channel, Patient, Purpose
 
 MOST_FOUND = 20
-MOST_PAST_VISITS = 20
-MOST_MESSAGES = 15
+MOST_MESSAGES = 50
 STILL_TO_COME = (AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED)
 
 
@@ -111,8 +110,7 @@ class PatientView(PatientRequired, TemplateView):
                 "age": _age(patient, timezone.localdate(now)),
                 "courses": course_view.courses(patient, appointments=appointments, now=now),
                 "upcoming": [visit for visit in appointments if visit.status in STILL_TO_COME and visit.ends_at >= now],
-                "past": past[::-1][:MOST_PAST_VISITS],
-                "past_left_out": max(0, len(past) - MOST_PAST_VISITS),
+                "past": past[::-1],
                 "sent": sent[:MOST_MESSAGES],
                 "consents": _consents(patient),
             }
@@ -197,10 +195,11 @@ def _consents(patient: Patient) -> list[dict]:
         {
             "purpose": purpose,
             "channel": channel,
+            "channel_name": channel.label,
             "wording": services.wording(purpose, channel),
             "word": said.get((purpose, channel)),
             "reachable": bool(patient.email if channel == Channel.EMAIL else patient.phone),
         }
-        for purpose in Purpose.values
-        for channel in Channel.values
+        for purpose in Purpose
+        for channel in Channel
     ]

@@ -271,13 +271,19 @@ def test_a_phase_of_an_override_is_of_a_protocol():
 @pytest.mark.parametrize("model", [Phase, MaintenanceRule, ProtocolAddOn], ids=lambda model: model.__name__)
 def test_a_row_of_an_override_belongs_to_the_protocol_of_that_override(model):
     override = make(Override)
-    make(model, override=override)
-    check_now()
+    other = make(Protocol, name="Other")
 
-    with pytest.raises(IntegrityError) as error, transaction.atomic():
-        make(model, override=override, protocol=make(Protocol, name="Other"))
-        check_now()
+    make_and_check(model, override=override)
+
+    with pytest.raises(IntegrityError) as error:
+        make_and_check(model, override=override, protocol=other)
     assert broken(error) == f"{model.__name__.lower()}_override_of_same_protocol"
+
+
+@transaction.atomic
+def make_and_check(model, **fields):
+    make(model, **fields)
+    check_now()
 
 
 def check_now():

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from django.db.models import Prefetch
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -59,7 +60,9 @@ def courses(patient: Patient, *, appointments: Sequence[Appointment], now: datet
 
     `appointments` are all of the patient's, with site, practitioner and room selected.
     """
-    rows = patient.series.select_related("protocol", "concern").prefetch_related("sessions", "maintenance__treatment")
+    rows = patient.series.select_related("protocol", "concern").prefetch_related(
+        "sessions", Prefetch("maintenance", Maintenance.objects.select_related("treatment"))
+    )
     order = {SeriesState.ACTIVE: 0, SeriesState.COMPLETED: 1, SeriesState.STOPPED: 2}
     latest_first = sorted(rows, key=lambda series: (series.started_at, series.pk), reverse=True)
     today = day_of(now, home_zone(patient, appointments))

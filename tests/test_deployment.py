@@ -108,6 +108,20 @@ def test_no_secret_has_a_default(name):
     assert "${POSTGRES_PASSWORD:?" in environment["DATABASE_URL"]
 
 
+def test_compose_passes_on_every_setting_that_differs_between_clinics():
+    read = set(re.findall(r'env(?:\.\w+)?\("([A-Z_]+)"', (ROOT / "config/settings.py").read_text()))
+    same_everywhere = {"DEBUG", "STATIC_MANIFEST", "STATIC_ROOT", "CELERY_BROKER_URL", "CONN_MAX_AGE"}
+
+    assert read - same_everywhere == set(OURS["web"]["environment"])
+
+
+def test_every_variable_of_compose_is_explained_in_the_example():
+    asked = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text())) - {"LOG_LEVEL"}
+    explained = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+
+    assert asked == explained
+
+
 @pytest.mark.parametrize("name", ["web", "worker", "beat"])
 def test_nothing_starts_before_the_database_is_up_to_date(name):
     assert OURS[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"

@@ -1,0 +1,199 @@
+"""Processes that send are killed, and doubled: each message is sent, a mail at most twice under one Message-ID."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from datetime import timedelta
+from urllib.parse import urlencode
+
+import psycopg
+import pytest
+from django.conf import settings as project
+from django.db import connection
+
+from clinic.models import Appointment, Message, ReminderStep
+from clinic.services import dispatch, outbox
+from patients.models import Patient
+from tests.mail_server import OK
+from tests.world import NOW, a_clinic, at
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+AFTER_THE_LEASE = dispatch.LEASE + timedelta(minutes=1)
+
+
+def owed(count: int) -> None:
+    """Confirmations, each to a patient of its own."""
+    world = a_clinic()
+    Patient.objects.bulk_create(
+        Patient(given_name=f"P{n}", email=f"p{n}@example.com", registered_at=NOW, registered_by=world.desk)
+        for n in range(count)
+    )
+    start = at("2026-03-10 14:30")
+    for patient in Patient.objects.exclude(pk=world.patient.pk):
+        visit = Appointment.objects.create(
+            patient=patient,
+            site=world.site,
+            treatment=world.treatment,
+            starts_at=start,
+            ends_at=start + timedelta(hours=1),
+            status_at=NOW,
+            status_by=world.desk,
+            booked_at=NOW,
+            booked_by=world.desk,
+        )
+        outbox.owe_confirmation(patient=patient, appointment=visit, counts_from="request", now=NOW)
+
+
+def place() -> dict[str, str]:
+    """Where the tests' database is."""
+    params = connection.get_connection_params()
+    return {name: str(params[name]) for name in ("dbname", "host", "port", "user") if params.get(name)}
+
+
+def dispatcher(smtp_server, *, now) -> subprocess.Popen:
+    """A process of its own on the tests' database and mail server."""
+    name, query = place()["dbname"], {key: value for key, value in place().items() if key not in ("dbname", "user")}
+    database = f"postgres://{place().get('user', '')}@/{name}?{urlencode(query)}"
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.faults.dispatcher", now.isoformat()],
+        cwd=project.BASE_DIR,
+        env=os.environ
+        | {"DATABASE_URL": database, "EMAIL_URL": smtp_server.url, "DJANGO_SETTINGS_MODULE": "config.settings"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait(process: subprocess.Popen) -> str:
+    said, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    return said
+
+
+def kill(process: subprocess.Popen) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=10)
+
+
+def message_ids(smtp_server) -> Counter:
+    return Counter(mail["Message-ID"] for mail in smtp_server.received)
+
+
+def test_a_process_killed_between_the_providers_yes_and_its_own_note_repeats_one_mail_under_the_same_id(smtp_server):
+    owed(3)
+    with psycopg.connect(**place()) as rival:
+        taken = threading.Event()
+
+        def take_the_second_and_hold_its_row(mail):
+            # The note "sent" waits for this row; so the process is caught exactly between the two.
+            if len(smtp_server.received) == 1:
+                key = mail["Message-ID"].strip("<>").partition("@")[0]
+                rival.execute("SELECT FROM clinic_message WHERE message_id = %s FOR UPDATE", [key])
+                taken.set()
+            return OK
+
+        smtp_server.answer = take_the_second_and_hold_its_row
+        process = dispatcher(smtp_server, now=NOW)
+        assert taken.wait(30)
+        pid = _waiting_for(rival)
+        kill(process)
+        # The server notices the death of a client only when it next speaks to it.
+        rival.execute("SELECT pg_terminate_backend(%s)", [pid])
+    smtp_server.answer = lambda mail: OK
+    assert sorted(Message.objects.values_list("state", "handed_over")) == [
+        ("sending", 0),
+        ("sending", 1),
+        ("sent", 1),
+    ]
+
+    assert outbox.run(now=NOW + timedelta(minutes=1)) == {}, "the lease is not over"
+    outbox.run(now=NOW + AFTER_THE_LEASE)
+
+    assert set(Message.objects.values_list("state", flat=True)) == {"sent"}
+    assert sorted(message_ids(smtp_server).values()) == [1, 1, 2]
+    assert outbox.run(now=NOW + 2 * AFTER_THE_LEASE) == {}
+
+
+def _waiting_for(rival: psycopg.Connection) -> int:
+    for _try in range(100):
+        row = rival.execute(
+            "SELECT pid FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+        ).fetchone()
+        if row:
+            return row[0]
+        time.sleep(0.03)
+    raise AssertionError("Nobody waits for the row.")
+
+
+def _kill_at_random(smtp_server, *, messages: int, kills: int) -> None:
+    owed(messages)
+    chance = random.Random(20260302)
+    now = NOW
+    for _kill in range(kills):
+        before = len(smtp_server.received)
+        process = dispatcher(smtp_server, now=now)
+        # Python takes a second to start; the moment that counts is somewhere in the sending.
+        until = time.monotonic() + 30
+        while len(smtp_server.received) == before and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.001)
+        time.sleep(chance.uniform(0, 0.05))
+        kill(process)
+        now += AFTER_THE_LEASE
+    wait(dispatcher(smtp_server, now=now))
+
+    received = message_ids(smtp_server)
+    assert set(Message.objects.values_list("state", flat=True)) == {"sent"}
+    assert len(received) == messages
+    assert max(received.values()) <= 2
+    assert received.total() - messages <= kills, "a killed process leaves one message in doubt at most"
+
+
+def test_killed_at_random_every_mail_is_sent_and_none_more_than_twice(smtp_server):
+    _kill_at_random(smtp_server, messages=60, kills=3)
+
+
+@pytest.mark.long
+def test_killed_a_hundred_times_in_1500_mails(smtp_server):
+    _kill_at_random(smtp_server, messages=1500, kills=100)
+
+
+def test_two_processes_at_once_send_each_mail_once(smtp_server):
+    owed(80)
+
+    said = [wait(process) for process in [dispatcher(smtp_server, now=NOW) for _process in range(2)]]
+
+    assert set(message_ids(smtp_server).values()) == {1}
+    assert len(smtp_server.received) == 80, said
+    assert set(Message.objects.values_list("state", "handed_over")) == {("sent", 1)}
+    assert outbox.run(now=NOW) == {}
+
+
+def test_six_owing_at_once_owe_each_reminder_once(smtp_server):
+    owed(40)
+    Message.objects.all().delete()
+    ReminderStep.objects.get_or_create(
+        subject="appointment", offset_days=-3, channel="email", defaults={"stale_after_days": 1}
+    )
+    together = threading.Barrier(6)
+
+    def owe():
+        try:
+            together.wait(10)
+            outbox.owe_due(now=at("2026-03-07 14:30"))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=owe) for _thread in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert Message.objects.count() == 40

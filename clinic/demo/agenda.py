@@ -1,6 +1,6 @@
 """The free time of one site while its demo diary is being filled: days as bits, taken one visit after another."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from datetime import date
 from random import Random
 
@@ -24,8 +24,8 @@ class Agenda:
         self.diary = horizon.read(site=site, treatment=everybodys, first=first, last=last)
         self.site, self.rng = site, rng
         self._times = Availability(self.diary)
-        self._free: dict[tuple[int, int], int] = {}
-        self._work: dict[tuple[int, int], int] = {}
+        self._free: dict[tuple[Hashable, int], int] = {}
+        self._work: dict[tuple[Hashable, int], int] = {}
         self._known = {resource.pk: resource for resource in Resource.objects.select_related("device_kind")}
         self._gives = {
             resource.pk: {treatment.pk for treatment in resource.treatments.all()}

@@ -149,6 +149,7 @@ class Courses:
                 break
             if session.number > 1:
                 assert day is not None
+                assert agreed.terms.spacing is not None
                 window = rules.window_after(agreed.terms.spacing, day)
                 visit = None
             kept = self._session(series, session, site, visit, window, booked_at, fate)

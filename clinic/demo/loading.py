@@ -28,7 +28,7 @@ def load(*, now: datetime, write: Callable[[str], None]) -> None:
     rng = Random(SEED)  # noqa: S311 - a story, not a secret
     catalogue.load()
     staff = people.load_staff(practitioners=places.GIVES, password=DEMO_PASSWORD)
-    today = walltime.day_of(now, places.SITES[0]["time_zone"])
+    today = walltime.day_of(now, places.LONDON_TIME)
     sites = places.load(today=today, users=staff.practitioners)
     patients = people.make_patients(sites=sites, by=staff.desk[0], now=now, rng=rng)
 

@@ -11,13 +11,14 @@ from treatments.models import DeviceKind, Treatment
 
 MON, TUE, WED, THU, FRI, SAT, SUN = range(7)
 LONDON, BERLIN = "Alderbrook London", "Alderbrook Berlin"
+LONDON_TIME = ZoneInfo("Europe/London")
 PEN, RF = "Needling pen", "RF needling device"
 
 SITES = [
     {
         "name": LONDON,
         "short_name": "Alderbrook LDN",
-        "time_zone": ZoneInfo("Europe/London"),
+        "time_zone": LONDON_TIME,
         "country": "GB",
         "address": "1 Example Mews\nLondon",
         "phone": "+44 20 7946 0100",

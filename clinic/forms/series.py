@@ -141,7 +141,7 @@ class WishesForm(forms.Form):
     """Step two: where, from when, and what the patient would like."""
 
     site = forms.ModelChoiceField(label=_("Site"), queryset=Site.objects.filter(active=True), empty_label=None)
-    first_day = forms.DateField(label=_("First session from"), widget=forms.DateInput(attrs={"type": "date"}))
+    first_day = forms.DateField(label=_("First session from"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
     practitioner = forms.ModelChoiceField(
         label=_("Practitioner, if possible"),
         queryset=Resource.objects.none(),
@@ -156,7 +156,7 @@ class WishesForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
     )
     earliest_time = forms.TimeField(
-        label=_("From"), required=False, widget=forms.TimeInput(attrs={"type": "time", "step": 900}, format="%H:%M")
+        label=_("Start no earlier than"), required=False, widget=forms.TimeInput(attrs={"type": "time", "step": 900}, format="%H:%M")
     )
     latest_time = forms.TimeField(
         label=_("Start no later than"),

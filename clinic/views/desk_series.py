@@ -88,6 +88,7 @@ class Row:
     ideal: float
     latest: float
     chosen: float | None
+    label: str
     changed: bool
     just_chosen: bool
 
@@ -318,6 +319,7 @@ class _Page:
                 ideal=place(session.window.ideal),
                 latest=place(session.window.latest),
                 chosen=place(choice.day) if choice else None,
+                label=_label(session, is_first=number == 1),
                 changed=number in self.lost,
                 just_chosen=number == just_chosen,
             )
@@ -330,7 +332,19 @@ def _day(session: PlannedSession) -> date:
 
 
 def _moment(choice: Choice, zone) -> datetime:
-    return walltime.from_minutes(choice.start).astimezone(zone)
+    """The site's wall clock, without a zone: a template would turn it into another zone's otherwise."""
+    return walltime.from_minutes(choice.start).astimezone(zone).replace(tzinfo=None)
+
+
+def _label(session: PlannedSession, *, is_first: bool) -> str:
+    """How the day stands to the ideal one, in words; the first session of a course has no ideal day."""
+    if session.choice is None or is_first:
+        return ""
+    days = (session.choice.day - session.window.ideal).days
+    if days == 0:
+        return _("Ideal")
+    words = ngettext("%d day early", "%d days early", -days) if days < 0 else ngettext("%d day late", "%d days late", days)
+    return words % abs(days)
 
 
 def _named(proposal: Proposal, key) -> str:

@@ -48,12 +48,13 @@ class RunningDemo:
     def __init__(self, *, state: Path, port: int | None = None) -> None:
         self.port = port or free_port()
         self.console = state.with_name(f"{state.name}.console")
-        with self.console.open("ab") as console:
+        with self.console.open("wb") as console:
             self.process = servers.spawn(
                 demo_command(state=state, port=self.port), log=console, env=demo_environment(), cwd=ROOT
             )
         deadline = time.monotonic() + 120
-        while self.health() != 200:
+        # Its own word, because the pages of a demo that was killed just now may still answer on this port.
+        while "Ready after" not in self.output():
             assert self.process.poll() is None, self.output()
             assert time.monotonic() < deadline, self.output()
             time.sleep(0.2)

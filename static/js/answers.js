@@ -1,4 +1,5 @@
-// Every action has an answer: a request of htmx that failed says so in the page's live region.
+// Every action has an answer: a request of htmx that failed says so in the page's live region, and one that was
+// answered by the sign-in opens it as a page of its own.
 (() => {
   const tell = () => {
     const region = document.getElementById("messages");
@@ -11,4 +12,10 @@
   for (const failure of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
     document.addEventListener(failure, tell);
   }
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const answered = event.detail.xhr.responseURL;
+    if (!answered || !new URL(answered).pathname.startsWith("/accounts/")) return;
+    event.detail.shouldSwap = false;
+    window.location.assign(answered);
+  });
 })();

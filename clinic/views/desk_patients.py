@@ -102,12 +102,14 @@ class PatientView(PatientRequired, TemplateView):
                 "site", "treatment", "practitioner", "room", "session", "maintenance"
             ).order_by("starts_at", "pk")
         )
+        zone = course_view.home_zone(patient, appointments)
         past = [visit for visit in appointments if visit.status not in STILL_TO_COME or visit.ends_at < now]
         sent = patient.messages.order_by("-owed_at", "-pk")
         return self.render_to_response(
             {
                 "patient": patient,
-                "age": _age(patient, timezone.localdate(now)),
+                "zone": zone,
+                "age": _age(patient, timezone.localdate(now, zone)),
                 "courses": course_view.courses(patient, appointments=appointments, now=now),
                 "upcoming": [visit for visit in appointments if visit.status in STILL_TO_COME and visit.ends_at >= now],
                 "past": past[::-1],

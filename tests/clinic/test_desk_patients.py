@@ -313,6 +313,18 @@ def test_the_record_shows_the_course_the_visits_the_messages_and_the_consents(de
         assert text in page
 
 
+def test_times_are_those_of_the_site_the_patient_goes_to(desk, world):
+    world.site.time_zone = "Pacific/Auckland"
+    world.site.save()
+    a_visit(world, world.patient)
+    a_message(world, world.patient, 1)
+
+    page = desk.get(url("patient", world.patient.pk)).content.decode()
+
+    # 2 March 8:00 UTC is 21:00 in Auckland.
+    assert "Mon 2 Mar 2026, 21:00" in page
+
+
 def test_each_look_at_a_record_is_kept(desk, world):
     desk.get(url("patient", world.patient.pk))
     desk.get(url("patient-edit", world.patient.pk))

@@ -10,6 +10,7 @@ from treatments.models.protocol_rows import (
     ScreeningQuestion,
 )
 from treatments.models.series import Series, SeriesState, Session, SessionState
+from treatments.models.version import LibraryText, Origin, ProtocolVersion
 
 __all__ = [
     "AddOn",
@@ -17,14 +18,17 @@ __all__ = [
     "CareInstruction",
     "Concern",
     "DeviceKind",
+    "LibraryText",
     "Maintenance",
     "MaintenanceRule",
     "MaintenanceState",
     "Milestone",
+    "Origin",
     "Override",
     "Phase",
     "Protocol",
     "ProtocolAddOn",
+    "ProtocolVersion",
     "ScreeningQuestion",
     "Series",
     "SeriesState",

@@ -141,8 +141,10 @@ def _owe_step(step: ReminderStep, closes_days: int, now: datetime) -> int:
 OWING = 0x636F75727365
 
 # In both statements the bounds are computed before, and the bare column is compared: so that the partial index finds
-# the few that are due among millions. Who may not be written to is not owed anything, and is owed it once that changes,
-# unless it is stale by then.
+# the few that are due among millions. OFFSET 0 keeps a part from being merged into the whole: it stays a look-up for
+# each of those few, where the planner would read all series, and all that was ever said, once for all.
+#
+# Who may not be written to is not owed anything, and is owed it once that changes, unless it is stale by then.
 OWE_MAINTENANCE = """
 INSERT INTO clinic_message (
     patient_id, kind, purpose, channel, step_id, maintenance_id, counts_from, owed_at, not_before, not_after,
@@ -153,8 +155,13 @@ SELECT
     %(now)s, %(now)s, (due.due_from + %(closes)s)::timestamp AT TIME ZONE 'UTC',
     'pending', 0, 0, gen_random_uuid(), ''
 FROM treatments_maintenance AS due
-JOIN treatments_series AS series ON series.id = due.series_id
-JOIN patients_patient AS patient ON patient.id = series.patient_id
+CROSS JOIN LATERAL (
+    SELECT patient.*
+    FROM treatments_series AS series
+    JOIN patients_patient AS patient ON patient.id = series.patient_id
+    WHERE series.id = due.series_id
+    OFFSET 0
+) AS patient
 WHERE due.state = 'scheduled'
     AND due.due_from > %(after)s
     AND due.due_from <= %(until)s
@@ -172,6 +179,7 @@ WHERE due.state = 'scheduled'
         WHERE said.maintenance_id = due.id
             AND said.step_id = %(step)s
             AND said.counts_from = to_char(due.due_from, 'YYYY-MM-DD')
+        OFFSET 0
     )
 ON CONFLICT DO NOTHING
 """
@@ -188,7 +196,7 @@ SELECT
     'pending', 0, 0, gen_random_uuid(), ''
 FROM clinic_appointment AS visit
 CROSS JOIN LATERAL (SELECT to_char(visit.starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS said) AS start
-JOIN patients_patient AS patient ON patient.id = visit.patient_id
+CROSS JOIN LATERAL (SELECT * FROM patients_patient WHERE id = visit.patient_id OFFSET 0) AS patient
 WHERE visit.status = 'booked'
     AND visit.starts_at > %(after)s
     AND visit.starts_at <= %(until)s
@@ -212,6 +220,7 @@ WHERE visit.status = 'booked'
                 said.step_id = %(step)s AND said.counts_from = start.said
                 OR said.kind = 'change' AND said.owed_at >= visit.starts_at - %(ahead)s
             )
+        OFFSET 0
     )
 ON CONFLICT DO NOTHING
 """

@@ -205,6 +205,11 @@ CELERY_BEAT_SCHEDULE = {
     "remind": {"task": "clinic.tasks.remind", "schedule": 60.0, "options": {"expires": 55}},
 }
 
+# --- Planning ------------------------------------------------------------------
+
+# How many days ahead series are planned. A protocol that runs longer is refused where it is written.
+PLANNING_HORIZON_DAYS = 400
+
 # --- Language and time ----------------------------------------------------------
 
 LANGUAGE_CODE = "en-gb"

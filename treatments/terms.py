@@ -20,6 +20,7 @@ When = Literal["before", "after"]
 Action = Literal["do", "avoid", "ask"]
 Bound = Literal["exact", "at_least", "at_most", "range"]
 Effect = Literal["stop", "ask", "inform"]
+MilestoneKind = Literal["healed", "result", "photo"]
 NoShow = Literal["repeat", "forfeit", "ask"]
 
 
@@ -113,12 +114,13 @@ class CareInstruction(Value):
 
 @dataclass(frozen=True, slots=True)
 class Milestone(Value):
-    """What is to be seen by when, counted from a visit."""
+    """What is to be seen, or photographed, by when; counted from a visit."""
 
     name: str
     min_days: int | None = None
     max_days: int | None = None
     max_months: int | None = None
+    kind: MilestoneKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,8 @@ class Terms(Value):
     screening: tuple[ScreeningQuestion, ...] = ()
     depends_on: tuple[str, ...] = ()
     no_show: NoShow | None = None
+    # The least number of days between a session and another treatment of the same patient.
+    other_treatments_days: int | None = None
 
     @property
     def visit(self) -> tuple[Phase, ...]:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 
+from django.conf import settings
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import F, Func, IntegerField, Q
 
@@ -14,7 +15,7 @@ from patients.models import Patient
 from treatments.models import Treatment
 
 # How far ahead the clinic plans, in days. Sessions whose window opens later stay to be booked.
-HORIZON = 400
+HORIZON = settings.PLANNING_HORIZON_DAYS
 
 
 class EpochMinute(Func):

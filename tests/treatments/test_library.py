@@ -46,7 +46,7 @@ def care_said(row):
         for instruction in facts[when]
     ]
     milestones = [
-        {key: milestone.get(key) for key in ("name", "min_days", "max_days", "max_months")}
+        {key: milestone.get(key) for key in ("name", "min_days", "max_days", "max_months", "kind")}
         for milestone in facts["milestones"]
     ]
     return care, milestones

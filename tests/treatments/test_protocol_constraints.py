@@ -111,6 +111,12 @@ REFUSED = [
     (Protocol, "protocol_no_show_is_known", {"no_show": "charge"}, "an unknown no-show rule"),
     (Protocol, "protocol_severity_is_known", {"severity": "bad"}, "an unknown severity"),
     (Protocol, "protocol_versions_start_at_one", {"version": 0}, "version zero"),
+    (
+        Protocol,
+        "protocol_other_treatments_on_different_days",
+        {"other_treatments_days": 0},
+        "another treatment on the same day",
+    ),
     (Override, "override_severity_is_known", {"severity": "bad"}, "an unknown severity"),
     (Override, "override_anaesthesia_is_known", {"anaesthesia": "general"}, "an unknown anaesthesia"),
     (Override, "override_depth_in_order", {"depth_min_mm": 2, "depth_max_mm": 1}, "depth backwards"),
@@ -166,6 +172,7 @@ REFUSED = [
     (CareInstruction, "careinstruction_offset_has_a_unit", {"unit": "hour"}, "a unit alone"),
     (CareInstruction, "careinstruction_bound_has_something_to_bind", {"bound": "at_least"}, "at least what"),
     (CareInstruction, "careinstruction_repeats_hourly_at_most", {"repeat_hours": 0}, "repeated without pause"),
+    (Milestone, "milestone_kind_is_known", {"kind": "party"}, "an unknown kind"),
     (Milestone, "milestone_days_in_order", {"min_days": 14, "max_days": 7}, "days backwards"),
     (ScreeningQuestion, "screeningquestion_effect_is_known", {"effect": "shrug"}, "an unknown effect"),
     (ScreeningQuestion, "screeningquestion_answer_lasts_a_day", {"days_valid": 0}, "good for no day"),
@@ -379,6 +386,7 @@ def test_what_a_protocol_names_cannot_be_deleted(point):
         (choices.Action, terms.Action),
         (choices.Bound, terms.Bound),
         (choices.Effect, terms.Effect),
+        (choices.MilestoneKind, terms.MilestoneKind),
     ],
     ids=lambda each: getattr(each, "__name__", ""),
 )

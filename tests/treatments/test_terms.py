@@ -32,10 +32,11 @@ FULL = Terms(
     add_ons=(AddOn("PRP", "recommended", "injected", 15, "Centrifuge"),),
     maintenance=(MaintenanceRule("every", 6, 12, "month", 2, True, "Microneedling", "or so"),),
     care=(CareInstruction("after", "avoid", "Sun", 72, "hour", "at_least", "three days", 2),),
-    milestones=(Milestone("final result", 1, 3, 2),),
+    milestones=(Milestone("final result", 1, 3, 2, "result"),),
     screening=(ScreeningQuestion("Pregnant?", "stop", 30),),
     depends_on=("skin type",),
     no_show="repeat",
+    other_treatments_days=14,
 )
 BARE = Terms(treatment="Microneedling", sessions=SessionCount("unknown"))
 
@@ -77,6 +78,7 @@ def test_what_nobody_said_stays_null_in_json():
         "screening": [],
         "depends_on": [],
         "no_show": None,
+        "other_treatments_days": None,
     }
 
 

@@ -63,6 +63,7 @@ def terms(protocol: "Protocol", override: "Override | None") -> Terms:
             "screening": [screening_question(row) for row in protocol.screening_questions.all()],
             "depends_on": protocol.depends_on,
             "no_show": protocol.no_show or None,
+            "other_treatments_days": protocol.other_treatments_days,
         }
     )
 
@@ -137,7 +138,13 @@ def care_instruction(row: "CareInstruction") -> Json:
 
 
 def milestone(row: "Milestone") -> Json:
-    return {"name": row.name, "min_days": row.min_days, "max_days": row.max_days, "max_months": row.max_months}
+    return {
+        "name": row.name,
+        "min_days": row.min_days,
+        "max_days": row.max_days,
+        "max_months": row.max_months,
+        "kind": row.kind or None,
+    }
 
 
 def screening_question(row: "ScreeningQuestion") -> Json:

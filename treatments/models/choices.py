@@ -91,6 +91,12 @@ class Effect(models.TextChoices):
     INFORM = "inform", _("For information")
 
 
+class MilestoneKind(models.TextChoices):
+    HEALED = "healed", _("The skin has healed")
+    RESULT = "result", _("The final result")
+    PHOTO = "photo", _("A photo is taken")
+
+
 class Group(models.TextChoices):
     """What an override can replace as a whole."""
 

@@ -9,6 +9,7 @@ from typing import Self
 
 import pghistory
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q, prefetch_related_objects
 from django.utils.translation import gettext_lazy as _
@@ -165,6 +166,9 @@ class Protocol(SessionCounted, Spaced):
         verbose_name=_("depends on"),
         help_text=_("What the number of sessions or the spacing depends on, in words."),
     )
+    other_treatments_days = models.PositiveSmallIntegerField(
+        _("least days to other treatments"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )
     evidence = models.CharField(_("evidence"), max_length=200, blank=True)
     source_label = models.CharField(_("source"), max_length=200, blank=True)
     off_label = models.BooleanField(_("off-label"), default=False)
@@ -187,6 +191,11 @@ class Protocol(SessionCounted, Spaced):
             one_of("no_show", NoShow, or_empty=True),
             one_of("severity", Severity, or_empty=True),
             models.CheckConstraint(condition=Q(version__gte=1), name="protocol_versions_start_at_one"),
+            models.CheckConstraint(
+                condition=Q(other_treatments_days__gte=1),
+                name="protocol_other_treatments_on_different_days",
+                violation_error_message=_("Other treatments are at least one day apart, or leave this empty."),
+            ),
         ]
 
     def __str__(self) -> str:

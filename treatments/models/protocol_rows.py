@@ -12,6 +12,7 @@ from treatments.models.choices import (
     Bound,
     CareUnit,
     Effect,
+    MilestoneKind,
     Role,
     RuleKind,
     Unit,
@@ -213,10 +214,11 @@ class CareInstruction(Row):
 
 @pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 class Milestone(Row):
-    """What is to be seen by when, counted from a visit."""
+    """What is to be seen, or photographed, by when; counted from a visit."""
 
     protocol = models.ForeignKey(Protocol, models.CASCADE, related_name="milestones", verbose_name=_("protocol"))
     name = models.CharField(_("name"), max_length=120)
+    kind = models.CharField(_("kind"), max_length=10, choices=MilestoneKind, blank=True)
     min_days = models.PositiveSmallIntegerField(_("from (days)"), null=True, blank=True)
     max_days = models.PositiveSmallIntegerField(_("to (days)"), null=True, blank=True)
     max_months = models.PositiveSmallIntegerField(_("to (calendar months)"), null=True, blank=True)
@@ -225,6 +227,7 @@ class Milestone(Row):
         verbose_name = _("milestone")
         verbose_name_plural = _("milestones")
         constraints = [
+            one_of("kind", MilestoneKind, or_empty=True),
             models.CheckConstraint(
                 condition=Q(min_days__lte=F("max_days")),
                 name="milestone_days_in_order",

@@ -14,6 +14,8 @@ from django.db import models
 from django.db.models import F, Q, prefetch_related_objects
 from django.utils.translation import gettext_lazy as _
 
+from treatments import matching
+from treatments.matching import Case, Conditions
 from treatments.models import assembling
 from treatments.models.catalogue import Concern, Treatment
 from treatments.models.choices import (
@@ -219,13 +221,9 @@ class Protocol(SessionCounted, Spaced):
         # A copy, so that rows read now do not stay behind on an instance that is asked again after a change.
         whole = copy(self)
         prefetch_related_objects([whole], *assembling.PARTS)
-        fitting = [
-            override
-            for override in whole.overrides.all()
-            if override.fits(concern=concern, severity=severity, area=area, depth_mm=depth_mm)
-        ]
-        most = max((override.specificity for override in fitting), default=0)
-        best = [override for override in fitting if override.specificity == most]
+        overrides = list(whole.overrides.all())
+        case = Case(concern=concern, severity=severity, area=area, depth_mm=depth_mm)
+        best = [overrides[i] for i in matching.best([override.conditions for override in overrides], case)]
         if len(best) > 1:
             raise AmbiguousOverrides(best)
         return assembling.terms(whole, best[0] if best else None)
@@ -299,30 +297,14 @@ class Override(SessionCounted, Spaced):
 
     @property
     def names_depth(self) -> bool:
-        return self.depth_min_mm is not None or self.depth_max_mm is not None
+        return "depth" in self.conditions.named
 
     @property
-    def specificity(self) -> int:
-        """How many conditions it names."""
-        return sum(map(bool, (self.concerns.all(), self.severity, self.area, self.names_depth)))
-
-    def fits(
-        self, *, concern: Concern | None, severity: str | None, area: str | None, depth_mm: Decimal | None
-    ) -> bool:
-        """Whether every condition it names holds; both ends of the depth are included."""
-        concerns = self.concerns.all()
-        if not self.specificity:
-            return False
-        return (
-            (not concerns or concern in concerns)
-            and (not self.severity or severity == self.severity)
-            and (not self.area or area == self.area)
-            and (not self.names_depth or self._reaches(depth_mm))
-        )
-
-    def _reaches(self, depth_mm: Decimal | None) -> bool:
-        if depth_mm is None:
-            return False
-        return (self.depth_min_mm is None or self.depth_min_mm <= depth_mm) and (
-            self.depth_max_mm is None or depth_mm <= self.depth_max_mm
+    def conditions(self) -> Conditions:
+        return Conditions(
+            concerns=frozenset(self.concerns.all()),
+            severity=self.severity,
+            area=self.area,
+            depth_min_mm=self.depth_min_mm,
+            depth_max_mm=self.depth_max_mm,
         )

@@ -130,7 +130,7 @@ def test_who_has_just_booked_or_heard_of_another_time_is_not_reminded_of_it(worl
     move(moved, "2026-03-10 15:00")
     outbox.owe_change(appointment=moved, now=at("2026-03-08 10:00"))
 
-    sent = [outbox.run(now=at(f"2026-03-{day:02} 15:00"))["sent"] for day in (8, 9)]
+    sent = [outbox.run(now=at(now))["sent"] for now in ("2026-03-08 12:00", "2026-03-09 15:00")]
 
     assert sent == [1, 2], "the notice; then both are reminded one day before"
 
@@ -174,6 +174,36 @@ def test_a_reminder_whose_time_passes_in_the_night_is_dropped_with_the_reason(wo
     assert {m.reason for m in Message.objects.filter(appointment=visit)} == {"Its time passes within the quiet hours."}
 
 
+@pytest.mark.parametrize(
+    "prevent",
+    [
+        pytest.param(cancel, id="cancelled"),
+        pytest.param(lambda visit: move(visit, "2026-03-24 10:00"), id="moved"),
+        pytest.param(lambda visit: Appointment.objects.update(status="arrived"), id="arrived"),
+        pytest.param(lambda visit: Appointment.objects.update(status="no_show"), id="did not come"),
+    ],
+)
+def test_a_visit_that_is_not_what_it_was_is_not_reminded_of(world, smtp_server, prevent):
+    visit = a_visit(world)
+    assert outbox.owe_due(now=at("2026-03-07 14:29")) == 1
+    prevent(visit)
+
+    outbox.run(now=at("2026-03-07 14:30"))
+
+    assert (states(), smtp_server.received) == ([("visit_reminder", "dropped")], [])
+
+
+def test_a_visit_moved_by_an_hour_just_before_its_reminder_left_is_reminded_of_once(world, smtp_server):
+    visit = a_visit(world)
+    outbox.owe_due(now=at("2026-03-07 14:29"))
+    move(visit, "2026-03-10 13:30")
+
+    outbox.run(now=at("2026-03-07 14:30"))
+
+    assert [mail["Subject"] for mail in smtp_server.received] == ["Harbour: see you on Tue 10 Mar 2026, 13:30"]
+    assert states() == [("visit_reminder", "dropped"), ("visit_reminder", "sent")]
+
+
 # --- Maintenance --------------------------------------------------------------------------------------------------
 
 
@@ -199,6 +229,17 @@ def test_an_overridden_due_date_is_reminded_of_anew(world, smtp_server):
     assert outbox.run(now=at("2026-08-03 09:00"))["sent"] == 1
 
 
+def test_a_due_date_moved_by_a_day_just_before_its_reminder_left_is_reminded_of_once(world, smtp_server):
+    a_cycle(world, "2026-06-01")
+    agree(world)
+    outbox.owe_due(now=at("2026-06-01 08:00"))
+    Maintenance.objects.update(overridden_on=date(2026, 5, 31))
+
+    outbox.run(now=at("2026-06-01 09:00"))
+
+    assert states() == [("maintenance", "dropped"), ("maintenance", "sent")]
+
+
 @pytest.mark.parametrize(
     "prevent",
     [
@@ -216,6 +257,7 @@ def test_an_overridden_due_date_is_reminded_of_anew(world, smtp_server):
             lambda world: Maintenance.objects.update(state="declined", settled_at=NOW, settled_by=world.desk),
             id="declined",
         ),
+        pytest.param(lambda world: Maintenance.objects.update(overridden_on=date(2026, 9, 1)), id="due another day"),
         pytest.param(lambda world: ReminderStep.objects.update(active=False), id="taken off the ladder"),
     ],
 )

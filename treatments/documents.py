@@ -8,7 +8,7 @@ import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from decimal import Decimal
 from itertools import combinations
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -100,6 +100,10 @@ def kept(data: Mapping[str, Any]) -> Document:
         for row in data.get("overrides", [])
     ]
     return Document.from_json({**data, "overrides": overrides})
+
+
+def renamed(document: Document, name: str) -> Document:
+    return replace(document, name=name)
 
 
 class Problem(NamedTuple):

@@ -1,151 +1,113 @@
-"""The built-in templates, one data file each, and their loader.
+"""The built-in templates, one file each as a protocol is exported, and their loader. The file's name is the key.
 
-A file says what its source says and no more; a key that is null or missing says nothing. The parts are written as
-the JSON of treatments.terms. What an override has under "replaces" it replaces, be it by nothing.
+A file says what its source says and no more. Once loaded, a template is the clinic's own: a newer text of the
+library is offered, with what would change, and taken over only when somebody says so.
 """
 
-import json
-from decimal import Decimal
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
 from pathlib import Path
-from typing import Any
 
+from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import CharField, Model, Q
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from treatments import terms
-from treatments.models import (
-    AddOn,
-    CareInstruction,
-    Concern,
-    DeviceKind,
-    MaintenanceRule,
-    Milestone,
-    Override,
-    Protocol,
-    ProtocolAddOn,
-    Treatment,
-)
+from treatments import documents, exchange
+from treatments.documents import Document
+from treatments.models import LibraryText, Origin, Protocol, ProtocolVersion
 from treatments.models.choices import ProtocolStatus
+from treatments.services import protocols, storing
+from treatments.services.protocols import ProtocolNotChangeable
 
 FILES = Path(__file__).parent
 
 
-def templates() -> list[dict[str, Any]]:
-    """The templates as they are written, in the order of their keys. Fractions are Decimal."""
-    return [json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal) for path in sorted(FILES.glob("*.json"))]
+@cache
+def templates() -> dict[str, Document]:
+    """The templates as they are shipped, by key. Raises ValueError for a file that is not right."""
+    found = {}
+    for path in sorted(FILES.glob("*.json")):
+        file = exchange.parsed(path.read_bytes())
+        if file.problems:
+            raise ValueError(f"{path.name}: {'; '.join(map(str, file.problems))}")
+        (found[path.stem],) = file.documents
+    return found
 
 
 @transaction.atomic
-def load() -> list[Protocol]:
+def load(*, now: datetime | None = None) -> list[Protocol]:
     """Publish each template that was not loaded before, and give back those.
 
     A template is loaded once and is the clinic's own from then on: it is never changed again, nor is a protocol of
     the same name that the clinic had before.
     """
+    now = now or timezone.now()
     return [
-        _create(template)
-        for template in templates()
-        if not Protocol.objects.filter(Q(library_key=template["key"]) | Q(name=template["name"])).exists()
+        _load(key, said, now)
+        for key, said in templates().items()
+        if not Protocol.objects.filter(Q(library_key=key) | Q(name=said.name)).exists()
     ]
 
 
-def _create(template: dict[str, Any]) -> Protocol:
-    protocol = Protocol.objects.create(
-        name=template["name"],
-        library_key=template["key"],
-        treatment=_treatment(template["treatment"]),
-        status=ProtocolStatus.PUBLISHED,
-        areas=template["areas"],
-        severity=template["severity"] or "",
-        depends_on=template["depends_on"],
-        evidence=template["evidence"],
-        **_fields(template),
-    )
-    protocol.indications.set(_concerns(template["indications"]))
-    _add_rows(template, protocol=protocol, override=None)
-    for position, data in enumerate(template["care"]):
-        care = terms.CareInstruction.from_json(data)
-        CareInstruction.objects.create(protocol=protocol, position=position, **_columns(CareInstruction, care))
-    for position, data in enumerate(template["milestones"]):
-        milestone = terms.Milestone.from_json(data)
-        Milestone.objects.create(protocol=protocol, position=position, **_columns(Milestone, milestone))
-    for data in template["overrides"]:
-        when, replaces = data["when"], data["replaces"]
-        override = Override.objects.create(
-            protocol=protocol,
-            name=data["name"],
-            severity=when.get("severity", ""),
-            area=when.get("area", ""),
-            depth_min_mm=when.get("depth_min_mm"),
-            depth_max_mm=when.get("depth_max_mm"),
-            replaces=list(replaces),
-            **_fields(replaces),
-        )
-        override.concerns.set(_concerns(when.get("concerns", [])))
-        _add_rows(replaces, protocol=protocol, override=override)
+def _load(key: str, said: Document, now: datetime) -> Protocol:
+    protocol = storing.create(said, library_key=key)
+    protocol.status = ProtocolStatus.PUBLISHED
+    protocol.save(update_fields=["status"])
+    protocols.record_change(protocol=protocol, by=None, now=now, origin=Origin.LIBRARY)
+    LibraryText.objects.create(protocol=protocol, document=said.to_json(), taken=True, at=now)
     return protocol
 
 
-def _fields(data: dict[str, Any]) -> dict[str, Any]:
-    """The columns of the groups that `data` has; the others keep their empty defaults."""
-    columns: dict[str, Any] = {"anaesthesia": data.get("anaesthesia") or ""}
-    if (sessions := data.get("sessions")) is not None:
-        count = terms.SessionCount.from_json(sessions)
-        columns |= {
-            "session_kind": count.kind,
-            "session_min": count.min,
-            "session_max": count.max,
-            "session_typical": count.typical,
-            "session_text": count.text or "",
-        }
-    if (spacing := data.get("spacing")) is not None:
-        apart = terms.Spacing.from_json(spacing)
-        columns |= {
-            "spacing_min": apart.min,
-            "spacing_ideal": apart.ideal,
-            "spacing_max": apart.max,
-            "spacing_unit": apart.unit,
-            "tolerance_days": apart.tolerance_days,
-        }
-    return columns
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A text that the library ships now, and that the clinic has neither loaded nor passed over."""
+
+    shipped: Document
+    # What the clinic has seen last; None where nobody knows which text it was loaded from.
+    seen: Document | None
 
 
-def _add_rows(data: dict[str, Any], *, protocol: Protocol, override: Override | None) -> None:
-    for position, row in enumerate(data.get("add_ons", [])):
-        add_on = terms.AddOn.from_json(row)
-        ProtocolAddOn.objects.create(
-            protocol=protocol,
-            override=override,
-            position=position,
-            add_on=_add_on(add_on),
-            role=add_on.role,
-            route=add_on.route or "",
-        )
-    for position, row in enumerate(data.get("maintenance", [])):
-        rule = terms.MaintenanceRule.from_json(row)
-        columns = _columns(MaintenanceRule, rule)
-        columns["treatment"] = _treatment(rule.treatment) if rule.treatment else None
-        MaintenanceRule.objects.create(protocol=protocol, override=override, position=position, **columns)
-
-
-def _columns(model: type[Model], value: terms.Value) -> dict[str, Any]:
-    """The columns of `model` that hold `value`: a word that nobody said is stored empty, a number null."""
+def offers(found: Iterable[Protocol]) -> dict[int, Offer]:
+    """What the library offers for which of these protocols, by their keys in the database; in one query."""
+    from_library = {protocol.pk: protocol.library_key for protocol in found if protocol.library_key in templates()}
+    texts = LibraryText.objects.filter(protocol__in=from_library).order_by("protocol_id", "-pk").distinct("protocol_id")
+    seen = {text.protocol_id: documents.kept(text.document) for text in texts}
     return {
-        name: "" if item is None and isinstance(model._meta.get_field(name), CharField) else item
-        for name, item in value.to_json().items()
+        key: Offer(shipped=templates()[library_key], seen=seen.get(key))
+        for key, library_key in from_library.items()
+        if templates()[library_key] != seen.get(key)
     }
 
 
-def _treatment(name: str) -> Treatment:
-    return Treatment.objects.get_or_create(name=name)[0]
+def offer(protocol: Protocol) -> Offer | None:
+    return offers([protocol]).get(protocol.pk)
 
 
-def _concerns(names: list[str]) -> list[Concern]:
-    return [Concern.objects.get_or_create(name=name)[0] for name in names]
+@transaction.atomic
+def take_over(*, protocol: Protocol, by: User, now: datetime) -> ProtocolVersion | None:
+    """Let `protocol` say what the library ships now, under the name the clinic gave it, as a new version.
+
+    Raises ProtocolNotChangeable where nothing is offered.
+    """
+    shipped = _settle(protocol, taken=True, by=by, now=now)
+    said = documents.renamed(shipped, protocol.name)
+    return protocols.overwrite(protocol=protocol, said=said, by=by, now=now, origin=Origin.LIBRARY)
 
 
-def _add_on(value: terms.AddOn) -> AddOn:
-    kind = DeviceKind.objects.get_or_create(name=value.device_kind)[0] if value.device_kind else None
-    return AddOn.objects.get_or_create(
-        name=value.name, defaults={"extra_minutes": value.extra_minutes, "device_kind": kind}
-    )[0]
+@transaction.atomic
+def pass_over(*, protocol: Protocol, by: User, now: datetime) -> None:
+    """Keep what the clinic has; the library offers again when it ships another text. Raises ProtocolNotChangeable."""
+    _settle(protocol, taken=False, by=by, now=now)
+
+
+def _settle(protocol: Protocol, *, taken: bool, by: User, now: datetime) -> Document:
+    protocol = Protocol.objects.select_for_update(no_key=True).get(pk=protocol.pk)
+    found = offer(protocol)
+    if found is None:
+        raise ProtocolNotChangeable(_("The library has no newer text for “%s”.") % protocol.name)
+    LibraryText.objects.create(protocol=protocol, document=found.shipped.to_json(), taken=taken, at=now, by=by)
+    return found.shipped

@@ -1,6 +1,5 @@
 """The life of a protocol: its versions, publish, retire, copy."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from django.contrib.auth.models import User
@@ -116,7 +115,7 @@ def copy(*, protocol: Protocol) -> Protocol:
     """A draft that says the same under another name, and is the clinic's own from its first version on."""
     said = document(protocol)
     name = free_name(_("Copy of %s") % said.name)
-    return storing.create(replace(said, name=name))
+    return storing.create(documents.renamed(said, name))
 
 
 def free_name(name: str) -> str:

@@ -294,11 +294,24 @@ def contradictions(document: Document, *, path: str = "") -> list[Problem]:
         if "sessions" in override.replaces and override.sessions is None:
             found.append(Problem(_join(at, "sessions"), _("is replaced, so it must be given")))
         found += _said_together(override, at)
+    found += _add_ons_told_apart(document, path)
     for first, second in ambiguous(document.overrides):
         at = _join(path, f"overrides[{document.overrides.index(second)}]")
         found.append(Problem(at, _("“%(second)s” fits the same case equally well as “%(first)s”; only one can apply")
                              % {"first": first.name, "second": second.name}))  # fmt: skip
     return found
+
+
+def _add_ons_told_apart(document: Document, path: str) -> Iterator[Problem]:
+    """A clinic has one add-on of a name, so that it takes one time and one device."""
+    known: dict[str, tuple[int | None, str | None]] = {}
+    parts: list[tuple[Document | Override, str]] = [(document, path)]
+    parts += [(row, _join(path, f"overrides[{i}]")) for i, row in enumerate(document.overrides)]
+    for part, at in parts:
+        for i, add_on in enumerate(part.add_ons):
+            says = (add_on.extra_minutes, add_on.device_kind)
+            if known.setdefault(add_on.name, says) != says:
+                yield Problem(_join(at, f"add_ons[{i}]"), _("takes another time or device than the same add-on before"))
 
 
 def _said_together(of: Document | Override, path: str) -> Iterator[Problem]:

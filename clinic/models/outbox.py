@@ -88,9 +88,7 @@ class Message(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     handed_over = models.PositiveSmallIntegerField(
         default=0,
-        help_text=_(
-            "How often the provider was given it and did not refuse: it may have reached the patient so often."
-        ),
+        help_text=_("How often the provider was given it and did not refuse: so often it may have arrived."),
     )
     lease_until = models.DateTimeField(null=True, blank=True)
     token = models.UUIDField(null=True, blank=True, help_text=_("Of the process that is sending it."))

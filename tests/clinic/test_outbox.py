@@ -4,10 +4,11 @@ import uuid
 from datetime import date, timedelta
 
 import pytest
+from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from clinic import delivery, messages
+from clinic import delivery, messages, tasks
 from clinic.models import Appointment, Message, ReminderStep
 from clinic.services import dispatch, outbox
 from patients.models import Consent
@@ -82,6 +83,23 @@ def move(visit: Appointment, start: str) -> None:
 
 def states() -> list[tuple[str, str]]:
     return list(Message.objects.order_by("pk").values_list("kind", "state"))
+
+
+def test_cron_does_the_same_by_a_command_and_celery_by_a_task(world, smtp_server, capsys, time_machine):
+    a_visit(world)
+    a_visit(world, patient=world.a_patient())
+    time_machine.move_to(at("2026-03-07 14:30"), tick=False)
+    outbox.owe_due(now=at("2026-03-07 14:30"))
+    Message.objects.filter(patient=world.patient).update(not_before=at("2026-03-07 14:40"))
+
+    call_command("dispatch_due")
+    assert capsys.readouterr().out == "1 sent\n"
+    time_machine.move_to(at("2026-03-07 14:40"), tick=False)
+    tasks.remind()
+
+    assert len(smtp_server.received) == 2
+    call_command("dispatch_due")
+    assert capsys.readouterr().out == "Nothing is due.\n"
 
 
 # --- Visits -------------------------------------------------------------------------------------------------------

@@ -28,12 +28,18 @@ STILL_TO_COME = (AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED)
 
 
 class PatientSearchView(StaffRequired, View):
-    """What was typed, and whom it may mean. While somebody types, htmx asks for the list alone."""
+    """What was typed, and whom it may mean. While somebody types, htmx asks for the list alone.
 
-    http_method_names = ["get", "head"]
+    Asked by POST, though it changes nothing, so that no name stands in an address or a line of a log.
+    """
+
+    http_method_names = ["get", "head", "post"]
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        typed = search.tidy(request.GET.get("q", ""))
+        return self.post(request)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        typed = search.tidy(request.POST.get("q", ""))
         # One more than is shown says that there are more.
         found = search.find(typed, limit=MOST_FOUND + 1)
         context = {"typed": typed, "found": found[:MOST_FOUND], "more": len(found) > MOST_FOUND}

@@ -241,8 +241,11 @@ def _initialise(home: Path, data: Path, log: Path) -> None:
     fresh.mkdir(mode=0o700, parents=True)
     if SERVER_USER:
         shutil.chown(fresh, SERVER_USER)
-    # No ICU in these builds; UTF-8 by code point is the same on every machine.
+    # No ICU in these builds; UTF-8 by code point is the same on every machine. The character type of the system tells
+    # the trigrams of the patient search what a letter is: in plain C, Cyrillic and Chinese names have none.
+    letters = "C.UTF-8" if sys.platform == "linux" else "UTF-8"
     locale = ["--locale-provider=builtin", "--locale=C", "--builtin-locale=C.UTF-8", "--encoding=UTF8"]
+    locale += [f"--lc-ctype={letters}"]
     access = ["--auth-local=trust", "--auth-host=reject", "--username=course"]
     if _run_on(fresh, [str(home / "bin/initdb"), "--no-sync", *locale, *access], log=log).wait() != 0:
         raise ServerFailed(f"PostgreSQL could not make its files.\n{tail(log)}")

@@ -55,6 +55,7 @@ def first(text):
     [
         pytest.param("John Smith", "John", id="as it is"),
         pytest.param("jonh smiht", "John", id="letters swapped"),
+        pytest.param("Иван Пертов", "Иван", id="letters swapped in another script"),
         pytest.param("smith john", "John", id="order swapped"),
         pytest.param("jhon smith", "John", id="first letters swapped"),
         pytest.param("Mr John W. Smith", "John", id="words too many"),

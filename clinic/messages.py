@@ -83,6 +83,8 @@ def _subject(kind: str, clinic: str, when: Sequence[str]) -> str:
             return _("%(clinic)s: your visits are booked") % {"clinic": clinic}
         case MessageKind.CONFIRMATION:
             return _("%(clinic)s: your visit on %(when)s is booked") % {"clinic": clinic, "when": when[0]}
+        case MessageKind.CHANGE if len(when) != 1:
+            return _("%(clinic)s: your visits have changed") % {"clinic": clinic}
         case MessageKind.CHANGE:
             return _("%(clinic)s: your visit is now on %(when)s") % {"clinic": clinic, "when": when[0]}
         case MessageKind.CANCELLATION:

@@ -183,7 +183,9 @@ def place(*, patient: Patient, visits: Sequence[Visit], by: User, now: datetime)
 
 
 @contextmanager
-def _refused_in_words(patient: Patient, visits: Sequence[Visit], leaving: Appointment | None = None) -> Iterator[None]:
+def _refused_in_words(
+    patient: Patient, visits: Sequence[Visit], leaving: Sequence[Appointment] = ()
+) -> Iterator[None]:
     """A savepoint that turns a violated promise into a refusal, and leaves the caller's transaction usable."""
     try:
         with transaction.atomic():
@@ -197,17 +199,17 @@ def _refused_in_words(patient: Patient, visits: Sequence[Visit], leaving: Appoin
         raise TimeTaken(str(TAKEN[constraint]), _lost(patient, visits, leaving)) from error
 
 
-def _lost(patient: Patient, visits: Sequence[Visit], leaving: Appointment | None) -> list[int]:
+def _lost(patient: Patient, visits: Sequence[Visit], leaving: Sequence[Appointment]) -> list[int]:
     """The places of the visits whose time is not free any more. Asked only once a visit was refused."""
-    left = leaving.pk if leaving else None
+    left = [appointment.pk for appointment in leaving]
 
     def is_lost(visit: Visit) -> bool:
         patients_own = Appointment.objects.live().filter(
             patient=patient, starts_at__lt=visit.ends_at, ends_at__gt=visit.starts_at
         )
-        return patients_own.exclude(pk=left).exists() or any(
+        return patients_own.exclude(pk__in=left).exists() or any(
             Claim.objects.filter(resource=resource, starts_at__lt=end, ends_at__gt=start)
-            .exclude(appointment=left)
+            .exclude(appointment__in=left)
             .exists()
             for resource, start, end in visit.takes()
         )
@@ -244,56 +246,90 @@ def move(*, appointment: Appointment, visit: Visit, by: User, now: datetime) -> 
     Raises TimeTaken, or NotChangeable where it is not booked any more.
     """
     appointment = locked(appointment)
+    check_movable(appointment)
+    shift([(appointment, visit)], by=by)
+    outbox.owe_change(appointment=appointment, now=now, wait=outbox.TO_UNDO)
+    return appointment
+
+
+def check_movable(appointment: Appointment) -> None:
+    """Raises NotChangeable where it is not booked any more. Call it with the appointment locked."""
     if appointment.status != AppointmentStatus.BOOKED:
         raise NotChangeable(_("Only a booked appointment can be moved. This one is: %s.") % status_words(appointment))
-    queue_up(appointment.patient, visit.resources)
-    with _refused_in_words(appointment.patient, [visit], leaving=appointment):
-        appointment.claims.all().delete()
-        appointment.site = visit.site
-        appointment.starts_at, appointment.ends_at = visit.starts_at, visit.ends_at
-        appointment.practitioner, appointment.room = visit.practitioner, visit.room
-        appointment.phases = [phase.to_json() for phase in visit.phases]
-        appointment.outside_window_reason = visit.outside_window_reason
-        appointment.outside_window_by = by if visit.outside_window_reason else None
-        appointment.sequence += 1
-        appointment.save()
-        Claim.objects.bulk_create(visit.claims(appointment))
-    outbox.owe_change(appointment=appointment, now=now)
-    return appointment
+
+
+def shift(moves: Sequence[tuple[Appointment, Visit]], *, by: User) -> None:
+    """Give locked appointments of one patient new times, all or none, in the caller's transaction. Owes no message.
+
+    An appointment without claims gets them again. Raises TimeTaken with the places of those that lost their time.
+    """
+    if not moves:
+        return
+    patient, visits = moves[0][0].patient, [visit for _appointment, visit in moves]
+    leaving = [appointment for appointment, _visit in moves]
+    queue_up(patient, (resource for visit in visits for resource in visit.resources))
+    with _refused_in_words(patient, visits, leaving=leaving):
+        Claim.objects.filter(appointment__in=leaving).delete()
+        # The patient is never in two places, not even between two of these rows: those that go later give way first.
+        forward = [pair for pair in moves if pair[1].starts_at >= pair[0].starts_at]
+        backward = [pair for pair in moves if pair[1].starts_at < pair[0].starts_at]
+        for appointment, visit in [
+            *sorted(forward, key=lambda pair: pair[0].starts_at, reverse=True),
+            *sorted(backward, key=lambda pair: pair[0].starts_at),
+        ]:
+            appointment.site = visit.site
+            appointment.starts_at, appointment.ends_at = visit.starts_at, visit.ends_at
+            appointment.practitioner, appointment.room = visit.practitioner, visit.room
+            appointment.phases = [phase.to_json() for phase in visit.phases]
+            appointment.outside_window_reason = visit.outside_window_reason
+            appointment.outside_window_by = by if visit.outside_window_reason else None
+            appointment.sequence += 1
+            appointment.save()
+        Claim.objects.bulk_create(claim for appointment, visit in moves for claim in visit.claims(appointment))
 
 
 @whole
 def cancel(*, appointment: Appointment, reason: str, by: User, now: datetime) -> Appointment:
     """Give the time back; the row stays, with who, when and why. Owes the patient a notice. Raises NotChangeable."""
     appointment = locked(appointment)
+    end_cancelled(appointment, reason=reason, by=by, now=now)
+    outbox.owe_cancellation(appointment=appointment, now=now, wait=outbox.TO_UNDO)
+    return appointment
+
+
+def end_cancelled(appointment: Appointment, *, reason: str, by: User, now: datetime) -> None:
+    """Give the time of a locked appointment back, in the caller's transaction. Owes no message. Raises NotChangeable."""
     if appointment.status not in (AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED):
         raise NotChangeable(_("This appointment cannot be cancelled any more. It is: %s.") % status_words(appointment))
     if not reason:
         raise NotChangeable(_("Note why it is cancelled."))
     _end(appointment, AppointmentStatus.CANCELLED, by=by, now=now, cancel_reason=reason)
-    outbox.owe_cancellation(appointment=appointment, now=now)
-    return appointment
 
 
 @whole
 def no_show(*, appointment: Appointment, by: User, now: datetime) -> Appointment:
     """Record that the patient did not come. The session or cycle is to be booked again. Raises NotChangeable."""
     appointment = locked(appointment)
+    end_missed(appointment, by=by, now=now)
+    return appointment
+
+
+def end_missed(appointment: Appointment, *, by: User, now: datetime) -> None:
+    """The same for a locked appointment, in the caller's transaction. Raises NotChangeable."""
     if appointment.status != AppointmentStatus.BOOKED:
         raise NotChangeable(_("This appointment is already recorded as: %s.") % status_words(appointment))
     if appointment.starts_at > now:
         raise NotChangeable(_("The visit has not begun yet. Cancel it instead."))
-    return _end(appointment, AppointmentStatus.NO_SHOW, by=by, now=now)
+    _end(appointment, AppointmentStatus.NO_SHOW, by=by, now=now)
 
 
 def _end(
     appointment: Appointment, status: AppointmentStatus, *, by: User, now: datetime, cancel_reason: str = ""
-) -> Appointment:
+) -> None:
     appointment.claims.all().delete()
-    _set_status(appointment, status, by=by, now=now, cancel_reason=cancel_reason)
+    set_status(appointment, status, by=by, now=now, cancel_reason=cancel_reason)
     if appointment.maintenance is not None:
         cycles.mark_unbooked(cycle=appointment.maintenance)
-    return appointment
 
 
 @whole
@@ -305,7 +341,7 @@ def arrive(*, appointment: Appointment, by: User, now: datetime) -> Appointment:
     zone = appointment.site.time_zone
     if walltime.day_of(now, zone) != walltime.day_of(appointment.starts_at, zone):
         raise NotChangeable(_("The visit is on another day. Move it to today first."))
-    return _set_status(appointment, AppointmentStatus.ARRIVED, by=by, now=now)
+    return set_status(appointment, AppointmentStatus.ARRIVED, by=by, now=now)
 
 
 @whole
@@ -316,18 +352,23 @@ def attend(*, appointment: Appointment, by: User, now: datetime) -> Appointment:
     complete, the next cycle open. Raises NotChangeable before the visit has begun.
     """
     appointment = locked(appointment)
+    end_attended(appointment, by=by, now=now)
+    return appointment
+
+
+def end_attended(appointment: Appointment, *, by: User, now: datetime) -> None:
+    """The same for a locked appointment, in the caller's transaction. Raises NotChangeable."""
     if appointment.status not in (AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED):
         raise NotChangeable(_("This appointment is already recorded as: %s.") % status_words(appointment))
     zone = appointment.site.time_zone
     day = walltime.day_of(appointment.starts_at, zone)
     if walltime.day_of(now, zone) < day:
         raise NotChangeable(_("The visit is still ahead. It can be recorded from its day on."))
-    _set_status(appointment, AppointmentStatus.FULFILLED, by=by, now=now)
+    set_status(appointment, AppointmentStatus.FULFILLED, by=by, now=now)
     if appointment.session is not None:
         courses.attend(session=appointment.session, on=day, by=by, now=now)
     if appointment.maintenance is not None:
         cycles.attend(cycle=appointment.maintenance, on=day, by=by, now=now)
-    return appointment
 
 
 def locked(appointment: Appointment) -> Appointment:
@@ -339,14 +380,20 @@ def locked(appointment: Appointment) -> Appointment:
     )
 
 
-def _set_status(
+def set_status(
     appointment: Appointment, status: AppointmentStatus, *, by: User, now: datetime, cancel_reason: str = ""
 ) -> Appointment:
+    """Of a locked appointment, in the caller's transaction; its claims are the caller's to keep in step."""
     appointment.status, appointment.status_at, appointment.status_by = status, now, by
     appointment.cancel_reason = cancel_reason
     appointment.sequence += 1
     appointment.save(update_fields=["status", "status_at", "status_by", "cancel_reason", "sequence"])
     return appointment
+
+
+def phases_of(appointment: Appointment) -> tuple[Phase, ...]:
+    """The visit as it was booked."""
+    return tuple(Phase.from_json(phase) for phase in appointment.phases)
 
 
 def status_words(appointment: Appointment) -> str:

@@ -1,6 +1,6 @@
 """Book a series as a whole: propose, check, book; and book again what is left of one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
@@ -55,7 +55,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """What is left to do of a course: the numbers of its open sessions, and what they count from."""
+    """What is left to do of a course: the numbers of its open sessions, and what they count from.
+
+    `phases` are those of the sessions that are booked, as they were booked; the others take the visit of the terms.
+    """
 
     patient: Patient
     treatment: Treatment
@@ -63,6 +66,10 @@ class Course:
     numbers: tuple[int, ...]
     anchor: date | None = None
     booked: Mapping[int, Choice] = field(default_factory=dict)
+    phases: Mapping[int, tuple[Phase, ...]] = field(default_factory=dict)
+
+    def visit(self, number: int) -> tuple[Phase, ...]:
+        return self.phases.get(number, self.terms.visit)
 
     @property
     def spacing(self) -> Spacing:
@@ -116,26 +123,35 @@ def new_course(*, patient: Patient, choice: courses.Choice) -> Course:
 
 def rest_of(series: Series) -> Course:
     """What is left of a running series; what is booked stays where it is. Raises NotBookable where nothing is left."""
+    course = left_of(series)
+    if not course.numbers or series.state != "active":
+        raise NotBookable(_("Nothing is left to book of this series."))
+    return course
+
+
+def left_of(series: Series) -> Course:
+    """The open sessions of a series, though there be none."""
     sessions = list(series.sessions.all())
     attended = [session.attended_on for session in sessions if session.attended_on]
     numbers = tuple(session.number for session in sessions if session.state == SessionState.PLANNED)
-    if not numbers or series.state != "active":
-        raise NotBookable(_("Nothing is left to book of this series."))
-    live = Appointment.objects.live().filter(session__series=series, session__state=SessionState.PLANNED)
+    live = list(
+        Appointment.objects.live()
+        .filter(session__series=series, session__state=SessionState.PLANNED)
+        .select_related("session", "site")
+        .prefetch_related("claims__resource")
+    )
     return Course(
         patient=series.patient,
         treatment=series.protocol.treatment,
         terms=series.terms,
         numbers=numbers,
         anchor=max(attended, default=None),
-        booked={
-            appointment.session.number: _as_booked(appointment)
-            for appointment in live.select_related("session", "site").prefetch_related("claims__resource")
-        },
+        booked={appointment.session.number: as_booked(appointment) for appointment in live},
+        phases={appointment.session.number: booking.phases_of(appointment) for appointment in live},
     )
 
 
-def _as_booked(appointment: Appointment) -> Choice:
+def as_booked(appointment: Appointment) -> Choice:
     devices = [claim.resource_id for claim in appointment.claims.all() if claim.resource.kind == "device"]
     return Choice(
         day=walltime.day_of(appointment.starts_at, appointment.site.time_zone),
@@ -146,9 +162,12 @@ def _as_booked(appointment: Appointment) -> Choice:
     )
 
 
-def propose(*, course: Course, order: Order, now: datetime) -> Proposal:
-    """The best dates for what is open of `course`. Stores nothing. Raises NoVisitLength."""
-    visit = _stretches(course.terms)
+def propose(*, course: Course, order: Order, now: datetime, without: Iterable[Appointment] = ()) -> Proposal:
+    """The best dates for what is open of `course`. Stores nothing. Raises NoVisitLength.
+
+    The time of the appointments in `without` counts as free.
+    """
+    visits = tuple(_stretches(course, number) for number in course.numbers)
     today = walltime.day_of(now, order.site.time_zone)
     first, overdue = _first_window(course, order, today)
     last = _last_day(course, first, today)
@@ -159,13 +178,14 @@ def propose(*, course: Course, order: Order, now: datetime) -> Proposal:
         last=last,
         patient=course.patient,
         now=now,
+        without=without,
     )
     pinned = {**order.pinned, **course.booked}
     request = Request(
         first=first,
         window_after=lambda day: rules.window_after(course.spacing, day),
         unit=course.spacing.unit,
-        visits=(visit,) * len(course.numbers),
+        visits=visits,
         diary=diary,
         wishes=order.wishes,
         pinned={course.numbers.index(n): choice for n, choice in pinned.items() if n in course.numbers},
@@ -173,12 +193,14 @@ def propose(*, course: Course, order: Order, now: datetime) -> Proposal:
     return Proposal(course=course, order=order, request=request, plan=planning.plan(request), overdue=overdue)
 
 
-def _stretches(terms: Terms) -> tuple[Stretch, ...]:
-    if not terms.visit:
+def _stretches(course: Course, number: int) -> tuple[Stretch, ...]:
+    phases = course.visit(number)
+    if not phases:
         raise NoVisitLength(
-            _("Nobody has said how long a visit of “%s” takes. Add its phases to the treatment.") % terms.treatment
+            _("Nobody has said how long a visit of “%s” takes. Add its phases to the treatment.")
+            % course.terms.treatment
         )
-    return tuple(Stretch(phase.minutes, phase.practitioner, phase.room, phase.device_kind) for phase in terms.visit)
+    return tuple(Stretch(phase.minutes, phase.practitioner, phase.room, phase.device_kind) for phase in phases)
 
 
 def _first_window(course: Course, order: Order, today: date) -> tuple[Window, bool]:
@@ -267,7 +289,7 @@ def _check(proposal: Proposal, *, by: User, outside_reason: str) -> None:
     days = [choice.day for _number, choice in sorted([*wanted, *proposal.course.booked.items()])]
     if any(later <= earlier for earlier, later in pairwise(days)):
         raise NotBookable(_("The sessions of a series follow one another, each on a later day."))
-    lost = [number for number, choice in wanted if not _fits(proposal, choice)]
+    lost = [number for number, choice in wanted if not fits(proposal, number, choice)]
     if lost:
         raise TimeTaken(_("This time has just been taken."), lost)
 
@@ -284,9 +306,9 @@ def _check_override(numbers: list[int], *, by: User, reason: str) -> None:
         )
 
 
-def _fits(proposal: Proposal, choice: Choice) -> bool:
-    """Whether exactly these people, this room and these devices are free for the whole visit."""
-    diary, visit = proposal.request.diary, proposal.request.visits[0]
+def fits(proposal: Proposal, number: int, choice: Choice) -> bool:
+    """Whether exactly these people, this room and these devices are free for the whole visit of a session."""
+    diary, visit = proposal.request.diary, proposal.request.visits[proposal.course.numbers.index(number)]
     practitioners = tuple(r for r in diary.practitioners if r.id == choice.practitioner)
     only = Diary(
         days=diary.days,
@@ -313,7 +335,7 @@ def _place(
             choice,
             site=proposal.order.site,
             treatment=proposal.course.treatment,
-            phases=proposal.course.terms.visit,
+            phases=proposal.course.visit(number),
             resources=proposal.resources,
             session=sessions[number],
             outside_window_reason=outside_reason if number in outside else "",
@@ -358,10 +380,19 @@ def settled(proposal: Proposal, *, without: Sequence[int] = ()) -> Order:
     return replace(proposal.order, pinned=pinned)
 
 
-def choice_at(proposal: Proposal, number: int, day: date, clock: time) -> Choice:
+def choice_at(
+    proposal: Proposal,
+    number: int,
+    day: date,
+    clock: time,
+    *,
+    practitioner: int | None = None,
+    room: int | None = None,
+) -> Choice:
     """The choice for one session at a time that the desk names itself: with whom and where follows from what is free.
 
-    Raises NotBookable where that time does not exist, or nobody, no room or no device is free.
+    Where a practitioner or a room is given it is that one. Raises NotBookable where that time does not exist, or
+    nobody, no room or no device is free.
     """
     site = proposal.order.site
     try:
@@ -371,12 +402,15 @@ def choice_at(proposal: Proposal, number: int, day: date, clock: time) -> Choice
     diary = proposal.request.diary
     if not diary.days[0].date <= day <= diary.days[-1].date:
         raise NotBookable(_("The diary does not reach to that day. Choose another one."))
-    visit = proposal.request.visits[0]
-    free = Availability(diary, step=FINEST_STEP)
+    visit = proposal.request.visits[proposal.course.numbers.index(number)]
+    free = Availability(
+        replace(diary, rooms=tuple(r for r in diary.rooms if room in (None, r.id))), step=FINEST_STEP
+    )
     wished = proposal.order.wishes.practitioner
-    people = sorted(diary.practitioners, key=lambda r: r.id != wished)
-    for practitioner in people if any(stretch.practitioner for stretch in visit) else [None]:
-        if start in free.starts(visit, day, practitioner):
-            room, devices = free.seats(visit, day, start)
-            return Choice(day, start, practitioner.id if practitioner else None, room, devices)
+    people = sorted(
+        (r for r in diary.practitioners if practitioner in (None, r.id)), key=lambda r: r.id != wished
+    )
+    for person in people if any(stretch.practitioner for stretch in visit) else [None]:
+        if start in free.starts(visit, day, person):
+            return Choice(day, start, person.id if person else None, *free.seats(visit, day, start))
     raise NotBookable(_("Nothing is free then for the whole visit. Choose one of the times offered, or another time."))

@@ -8,16 +8,20 @@ from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from clinic import ladder, wake
 from clinic.models import Appointment, Message, ReminderStep
-from clinic.models.outbox import MessageKind, StepSubject, edition_of
+from clinic.models.outbox import MessageKind, MessageState, StepSubject, edition_of
 from clinic.services.dispatch import UNREACHABLE, Clock, dispatch_due
 from patients.models import Channel, Patient, Purpose
 from treatments.models import Series
 
 # A confirmation of a whole series that could not leave for so long says nothing new any more.
 SERIES_CONFIRMATION_KEEPS = timedelta(days=7)
+# So long a change that the desk may still take back is not told.
+TO_UNDO = timedelta(minutes=5)
+AT_ONCE = timedelta(0)
 
 
 def owe_confirmation(
@@ -46,30 +50,64 @@ def owe_confirmation(
     )
 
 
-def owe_change(*, appointment: Appointment, now: datetime) -> None:
+def owe_change(*, appointment: Appointment, now: datetime, wait: timedelta = AT_ONCE) -> None:
     """Owe a notice of the new time. Call it inside the transaction that moves, with `sequence` already raised."""
-    _owe_notice(MessageKind.CHANGE, appointment, now)
+    _owe_notice(MessageKind.CHANGE, appointment, now, wait)
 
 
-def owe_cancellation(*, appointment: Appointment, now: datetime) -> None:
+def owe_cancellation(*, appointment: Appointment, now: datetime, wait: timedelta = AT_ONCE) -> None:
     """Owe a notice that the visit will not take place. Call it inside the transaction that cancels."""
-    _owe_notice(MessageKind.CANCELLATION, appointment, now)
+    _owe_notice(MessageKind.CANCELLATION, appointment, now, wait)
 
 
-def _owe_notice(kind: MessageKind, appointment: Appointment, now: datetime) -> None:
+def owe_series_change(*, series: Series, counts_from: str, now: datetime, wait: timedelta = AT_ONCE) -> None:
+    """Owe one notice of what is booked of a series now, after a change of several visits.
+
+    `counts_from` names the change (its request). Call it inside the transaction that changes them.
+    """
+    _owe(
+        MessageKind.CHANGE,
+        patient_id=series.patient_id,
+        series=series,
+        counts_from=counts_from,
+        now=now,
+        wait=wait,
+        not_after=now + SERIES_CONFIRMATION_KEEPS,
+    )
+
+
+def drop(messages: QuerySet[Message], *, reason: str, now: datetime) -> int:
+    """Say none of these that still wait; returns how many. Those being sent are not held up."""
+    waiting = messages.filter(state=MessageState.PENDING)
+    return waiting.update(state=MessageState.DROPPED, reason=reason, settled_at=now)
+
+
+def _owe_notice(kind: MessageKind, appointment: Appointment, now: datetime, wait: timedelta) -> None:
     _owe(
         kind,
         patient_id=appointment.patient_id,
         appointment=appointment,
         counts_from=edition_of(appointment),
         now=now,
+        wait=wait,
         not_after=appointment.starts_at,
     )
 
 
-def _owe(kind: MessageKind, *, patient_id: int, now: datetime, not_after: datetime, counts_from: str, **about) -> None:
+def _owe(
+    kind: MessageKind,
+    *,
+    patient_id: int,
+    now: datetime,
+    not_after: datetime,
+    counts_from: str,
+    wait: timedelta = AT_ONCE,
+    **about,
+) -> None:
     if not_after <= now:
         return
+    # What is almost over is told at once, or never.
+    not_before = now + wait if now + 2 * wait < not_after else now
     message = Message(
         patient_id=patient_id,
         kind=kind,
@@ -77,7 +115,7 @@ def _owe(kind: MessageKind, *, patient_id: int, now: datetime, not_after: dateti
         channel=Channel.EMAIL,
         counts_from=counts_from,
         owed_at=now,
-        not_before=now,
+        not_before=not_before,
         not_after=not_after,
         **about,
     )

@@ -76,8 +76,8 @@ def _facts(messages: Sequence[Message], now: datetime) -> _Facts:
             visits[visit.session.series_id].append(visit)
     sites: dict[int, Site] = {}
     default = None
-    if recalled := {message.patient_id for message in messages if message.maintenance_id}:
-        # Maintenance belongs to no site: the patient is addressed by the one that saw them last.
+    if recalled := {message.patient_id for message in messages if message.maintenance_id or message.series_id}:
+        # Neither maintenance nor a series belongs to a site: the patient is addressed by the one that saw them last.
         for visit in (
             Appointment.objects.filter(patient__in=recalled)
             .order_by("patient_id", "-starts_at", "-pk")
@@ -129,6 +129,8 @@ def _what_is_true(message: Message, facts: _Facts, now: datetime) -> Send:
         return _true_of_visit(message, message.appointment, now)
     if message.series_id:
         visits = facts.visits_of_series[message.series_id]
+        if not visits and message.kind == MessageKind.CHANGE:
+            return Send(_home(message, facts), ())
         if not visits:
             raise _NotDue(_("Nothing of this series is booked any more."))
         return Send(visits[0].site, tuple(visit.starts_at for visit in visits))
@@ -160,10 +162,14 @@ def _true_of_maintenance(message: Message, facts: _Facts) -> Send:
         raise _NotDue(_("It is not due any more."))
     if message.counts_from != cycle.due_from.isoformat():
         raise _NotDue(_("It is due on another day."))
+    return Send(_home(message, facts), ())
+
+
+def _home(message: Message, facts: _Facts) -> Site:
     site = facts.last_sites.get(message.patient_id, facts.default_site)
     if site is None:
         raise _NotDue(_("The clinic has no site to be reached at."))
-    return Send(site, ())
+    return site
 
 
 def _when(message: Message, site: Site, now: datetime) -> datetime:

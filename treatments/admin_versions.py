@@ -1,4 +1,4 @@
-"""The pages beside a protocol's form: its versions, publish, retire and copy, the library's offer, export and import."""
+"""The pages beside a protocol's form: its versions, publish, retire, copy, the library's offer, export and import."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,7 +36,7 @@ WAYS = {
 class VersionsMixin(admin.ModelAdmin):
     """For the admin of protocols: keeps a version after each change of a published one, and shows them.
 
-    `running` on each row of the list holds how many series stay on which version (see protocols.running_series).
+    Its queryset says in `running_series` how many series under way stay on which version.
     """
 
     def get_urls(self) -> list[Any]:
@@ -76,9 +76,7 @@ class VersionsMixin(admin.ModelAdmin):
     # Looking
 
     def _found(self, request: HttpRequest, object_id: int, *, to_change: bool = False) -> Protocol:
-        protocol = get_object_or_404(
-            Protocol.objects.select_related("treatment").annotate(running=protocols.running_series()), pk=object_id
-        )
+        protocol = get_object_or_404(self.get_queryset(request), pk=object_id)
         allowed = self.has_change_permission if to_change else self.has_view_permission
         if not allowed(request, protocol):
             raise PermissionDenied
@@ -94,7 +92,7 @@ class VersionsMixin(admin.ModelAdmin):
         protocol = self._found(request, object_id)
         kept = list(protocols.versions(protocol))
         said = [protocols.as_kept(version) for version in kept]
-        running = {row["version"]: row["series"] for row in protocol.running}
+        running = {row["version"]: row["n"] for row in protocol.running_series}
         offer = library.offer(protocol)
         today = storing.document(protocol)
         return self._page(

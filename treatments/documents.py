@@ -13,6 +13,7 @@ from decimal import Decimal
 from itertools import combinations
 from typing import Any, Literal, NamedTuple, TypeVar
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from treatments import terms
@@ -147,7 +148,14 @@ FROM_ONE = {
     ("CareInstruction", "repeat_hours"),
     ("ScreeningQuestion", "days_valid"),
 }
-LARGEST: dict[tuple[str, str], int] = {("MaintenanceRule", "times_per_year"): 365}
+MOST_SESSIONS = 60
+LARGEST: dict[tuple[str, str], int] = {
+    ("SessionCount", "min"): MOST_SESSIONS,
+    ("SessionCount", "max"): MOST_SESSIONS,
+    ("SessionCount", "typical"): MOST_SESSIONS,
+    ("MaintenanceRule", "times_per_year"): 365,
+}
+LEAST_DAYS = {"day": 1, "week": 7, "month": 30}
 DEEPEST_MM = Decimal("99.99")
 MOST_ROWS = 200
 # Names of the same thing twice in a list say nothing twice.
@@ -281,6 +289,7 @@ def shorten(text: str) -> str:
 def contradictions(document: Document, *, path: str = "") -> list[Problem]:
     """Where a document that is well formed contradicts itself."""
     found = list(_said_together(document, path))
+    found += _outruns(document.sessions, document.spacing, _join(path, "spacing.max"))
     names = [override.name for override in document.overrides]
     for i, override in enumerate(document.overrides):
         at = _join(path, f"overrides[{i}]")
@@ -294,6 +303,10 @@ def contradictions(document: Document, *, path: str = "") -> list[Problem]:
         if "sessions" in override.replaces and override.sessions is None:
             found.append(Problem(_join(at, "sessions"), _("is replaced, so it must be given")))
         found += _said_together(override, at)
+        if "sessions" in override.replaces or "spacing" in override.replaces:
+            count = override.sessions if "sessions" in override.replaces else document.sessions
+            spacing = override.spacing if "spacing" in override.replaces else document.spacing
+            found += _outruns(count, spacing, _join(at, "spacing.max" if override.spacing else "sessions.max"))
     found += _add_ons_told_apart(document, path)
     for first, second in ambiguous(document.overrides):
         at = _join(path, f"overrides[{document.overrides.index(second)}]")
@@ -361,6 +374,19 @@ def _spacing(spacing: Spacing) -> Iterator[tuple[str, str]]:
         yield "min", _("must not be above max")
     elif spacing.ideal is not None and not spacing.min <= spacing.ideal <= spacing.max:
         yield "ideal", _("must lie between min and max")
+
+
+def _outruns(count: SessionCount | None, spacing: Spacing | None, path: str) -> Iterator[Problem]:
+    """A course whose last session could lie beyond the days that are planned ahead."""
+    if count is None or count.max is None or spacing is None:
+        return
+    days = (count.max - 1) * spacing.max * LEAST_DAYS[spacing.unit]
+    if days > settings.PLANNING_HORIZON_DAYS:
+        yield Problem(
+            path,
+            _("%(sessions)d sessions so far apart take %(days)d days, and only %(horizon)d days are planned ahead.")
+            % {"sessions": count.max, "days": days, "horizon": settings.PLANNING_HORIZON_DAYS},
+        )
 
 
 def _rule(rule: MaintenanceRule) -> Iterator[tuple[str, str]]:

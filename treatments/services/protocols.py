@@ -3,16 +3,14 @@
 from datetime import datetime
 
 from django.contrib.auth.models import User
-from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
-from django.db.models import Count, OuterRef, QuerySet
-from django.db.models.functions import JSONObject
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from patients.errors import Refused
 from treatments import documents
 from treatments.documents import Document
-from treatments.models import Origin, Protocol, ProtocolVersion, Series, SeriesState
+from treatments.models import Origin, Protocol, ProtocolVersion
 from treatments.models.choices import ProtocolStatus
 from treatments.services import storing
 from treatments.services.storing import document
@@ -22,16 +20,6 @@ LONGEST_NAME = 200
 
 class ProtocolNotChangeable(Refused):
     """The protocol is not in a state in which this can be done, or contradicts itself."""
-
-
-def running_series() -> ArraySubquery:
-    """For a list of protocols: how many series under way stay on which version, as `{"version": …, "series": …}`.
-
-    `Protocol.objects.annotate(running=running_series())`; the newest version first, within the one query.
-    """
-    running = Series.objects.filter(protocol=OuterRef("pk"), state=SeriesState.ACTIVE)
-    by_version = running.values("protocol_version").annotate(series=Count("pk")).order_by("-protocol_version")
-    return ArraySubquery(by_version.values(json=JSONObject(version="protocol_version", series="series")))
 
 
 def versions(protocol: Protocol) -> QuerySet[ProtocolVersion]:

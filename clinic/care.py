@@ -1,0 +1,107 @@
+"""What to do, avoid and ask before and after one visit, with the real dates.
+
+Pure. Days, weeks and months are counted in local days from the visit's day, months clamped; hours are counted on the
+clock of instants, before the start and after the end, so that a change of the clocks does not shorten them. What has no
+number keeps its words: no date is made up for it.
+
+What is to be avoided lasts: from its offset to the visit, or from the visit to its offset. What is to be done or said
+has its offset as the day, or as the bound of it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from treatments import rules
+from treatments.terms import Action, CareInstruction, When
+
+Kind = Literal["from", "until", "until_at_least", "until_at_most", "on", "by", "not_before", "undated"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One instruction for one visit. `day` is a local date; `clock` is given where the offset was in hours.
+
+    `kind` says what `day` is to the instruction; for "undated" there is none. `words` are the protocol's own.
+    """
+
+    when: When
+    action: Action
+    text: str
+    kind: Kind
+    day: date | None = None
+    clock: time | None = None
+    words: str = ""
+    repeat_hours: int | None = None
+
+
+def lines(
+    instructions: Iterable[CareInstruction], *, starts_at: datetime, ends_at: datetime, zone: ZoneInfo
+) -> tuple[Line, ...]:
+    """Those before the visit in order of their dates, then those after it.
+
+    Before it, what has no date comes first, because it may have to begin earliest; after it, last.
+    """
+    found = [_line(instruction, starts_at=starts_at, ends_at=ends_at, zone=zone) for instruction in instructions]
+    return tuple(sorted(found, key=_place))
+
+
+def _place(line: Line) -> tuple[bool, bool, date, time]:
+    is_after = line.when == "after"
+    undated_last = (line.day is None) == is_after
+    return is_after, undated_last, line.day or date.min, line.clock or time.min
+
+
+def _line(instruction: CareInstruction, *, starts_at: datetime, ends_at: datetime, zone: ZoneInfo) -> Line:
+    day, clock = _moment(instruction, starts_at=starts_at, ends_at=ends_at, zone=zone)
+    return Line(
+        when=instruction.when,
+        action=instruction.action,
+        text=instruction.text,
+        kind="undated" if day is None else _kind(instruction),
+        day=day,
+        clock=clock,
+        words=instruction.offset_text or "",
+        repeat_hours=instruction.repeat_hours,
+    )
+
+
+def _moment(
+    instruction: CareInstruction, *, starts_at: datetime, ends_at: datetime, zone: ZoneInfo
+) -> tuple[date | None, time | None]:
+    n, unit = instruction.offset, instruction.unit
+    if n is None or unit is None:
+        return None, None
+    before = instruction.when == "before"
+    if unit == "hour":
+        hours = timedelta(hours=n)
+        instant = starts_at.astimezone(UTC) - hours if before else ends_at.astimezone(UTC) + hours
+        local = instant.astimezone(zone)
+        return local.date(), local.time().replace(second=0, microsecond=0)
+    return rules.add(starts_at.astimezone(zone).date(), -n if before else n, unit), None
+
+
+def _kind(instruction: CareInstruction) -> Kind:
+    before = instruction.when == "before"
+    if instruction.action == "avoid":
+        if before:
+            return "from"
+        match instruction.bound:
+            case "at_least":
+                return "until_at_least"
+            case "at_most":
+                return "until_at_most"
+        return "until"
+    if instruction.action == "ask" and before:
+        # Told too early does no harm.
+        return "by"
+    match instruction.bound:
+        case "at_least":
+            return "by" if before else "not_before"
+        case "at_most":
+            return "not_before" if before else "by"
+        case "range":
+            return "from" if before else "until"
+    return "on"

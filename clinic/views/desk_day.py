@@ -13,12 +13,11 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from clinic import walltime
+from clinic.dates_in_words import FIRST_YEAR, LAST_YEAR, NotUnderstood, parse_day
 from clinic.models import LIVE, Appointment, AppointmentStatus, Closure, OpeningHours, Resource, Site
 from clinic.permissions import staff_required
 from treatments.models import Session
 
-# Beyond these a date is a slip of the finger, and some of them have no instant at all.
-FIRST_YEAR, LAST_YEAR = 2000, 2100
 REMEMBERED_SITE = "desk_site"
 
 
@@ -48,13 +47,13 @@ class Row:
 def home(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     sites = list(Site.objects.filter(active=True))
-    site = _site(request, sites)
+    site = chosen_site(request, sites)
     if site is None:
         return render(request, "desk/home.html", {"sites": sites})
     zone = site.time_zone
     today = walltime.day_of(now, zone)
     asked = request.GET.get("day", "").strip()
-    day, complaint = _day(asked, today)
+    day, complaint = chosen_day(asked, today)
     rows = visits(Q(site=site, **_within(day, zone, "starts_at")), zone=zone, now=now)
     context = {
         "sites": sites,
@@ -72,13 +71,13 @@ def home(request: HttpRequest) -> HttpResponse:
         "rows": rows,
         "coming": sum(row.status == AppointmentStatus.BOOKED for row in rows),
         "here": sum(row.status == AppointmentStatus.ARRIVED for row in rows),
-        "notes": _notes(site, day),
+        "notes": notes_of(site, day),
         "back": request.get_full_path(),
     }
     return render(request, "desk/home.html", context)
 
 
-def _site(request: HttpRequest, sites: Sequence[Site]) -> Site | None:
+def chosen_site(request: HttpRequest, sites: Sequence[Site]) -> Site | None:
     """The site asked for; else the practitioner's own, the last one chosen, or the first. 404 for an unknown one."""
     by_key = {str(site.pk): site for site in sites}
     asked = request.GET.get("site")
@@ -92,20 +91,15 @@ def _site(request: HttpRequest, sites: Sequence[Site]) -> Site | None:
     return by_key.get(str(own)) or by_key.get(str(remembered)) or next(iter(sites), None)
 
 
-def _day(asked: str, today: date) -> tuple[date, str]:
+def chosen_day(asked: str, today: date) -> tuple[date, str]:
     """The day asked for and no complaint; or today, and what is wrong with what was asked for."""
     if not asked:
         return today, ""
     try:
-        day = date.fromisoformat(asked)
-    except ValueError:
-        return today, _("This is not a day. Enter one like %s.") % today.isoformat()
-    if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        return today, _("Enter a day between the years %(first)d and %(last)d.") % {
-            "first": FIRST_YEAR,
-            "last": LAST_YEAR,
-        }
-    return day, ""
+        return parse_day(asked, today=today), ""
+    except NotUnderstood:
+        words = _("This is not a day between the years %(first)d and %(last)d. Enter one like %(day)s, 3 mar or +2w.")
+        return today, words % {"first": FIRST_YEAR, "last": LAST_YEAR, "day": today.isoformat()}
 
 
 def _within(day: date, zone: ZoneInfo, field: str) -> dict[str, datetime]:
@@ -187,7 +181,7 @@ def possible_actions(status: str, *, starts_at: datetime, zone: ZoneInfo, now: d
     return [action for action, makes_sense in offered.items() if makes_sense]
 
 
-def _notes(site: Site, day: date) -> list[str]:
+def notes_of(site: Site, day: date) -> list[str]:
     """When the site is open on this day, and what closes it."""
     zone = site.time_zone
     hours = [

@@ -1,0 +1,114 @@
+"""Days and times as people at a desk type them: "+2w", "3 mar", "t", "9.30".
+
+Pure: today is an argument. Months are named in English, whole or by their first three letters or more.
+"""
+
+import re
+from datetime import date, time, timedelta
+
+from treatments import rules
+
+# Beyond these a date is a slip of the finger, and some of them have no instant at all.
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+
+WORDS = {"t": 0, "today": 0, "tomorrow": 1, "yesterday": -1}
+UNITS = {"d": "day", "w": "week", "m": "month"}
+MONTHS = (
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+)
+
+FROM_TODAY = re.compile(r"([+-]) ?(\d{1,4}) ?([dwmy])", re.ASCII)
+ISO = re.compile(r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})", re.ASCII)
+IN_FIGURES = re.compile(r"(?P<day>\d{1,2})[./](?P<month>\d{1,2})(?:[./](?P<year>\d{4}|\d{2})?)?", re.ASCII)
+DAY_FIRST = re.compile(r"(?P<day>\d{1,2})\.? ?(?P<month>[a-z]{3,9})\.?,? ?(?P<year>\d{4})?", re.ASCII)
+MONTH_FIRST = re.compile(r"(?P<month>[a-z]{3,9})\.? ?(?P<day>\d{1,2})(?:,? (?P<year>\d{4}))?", re.ASCII)
+CLOCK = re.compile(r"(?P<hour>\d{1,2})(?:[:.h ]?(?P<minute>\d{2}))? ?(?P<half>am|pm)?", re.ASCII)
+
+
+class NotUnderstood(ValueError):
+    """What was typed names no day, or no time."""
+
+
+def parse_day(text: str, *, today: date) -> date:
+    """The day meant by `text`.
+
+    A day without a year is the next one, today included: a desk looks ahead. Figures are day first. Raises
+    NotUnderstood for anything else, for a day that does not exist, and outside the years 2000 to 2100.
+    """
+    said = " ".join(text.lower().split())
+    try:
+        day = _relative(said, today) or _calendar(said, today)
+    except (ValueError, OverflowError) as error:
+        raise NotUnderstood(text) from error
+    if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise NotUnderstood(text)
+    return day
+
+
+def parse_time(text: str) -> time:
+    """The time meant by `text`: "9.30", "9:30", "930", "9", "2pm". Raises NotUnderstood for anything else."""
+    found = CLOCK.fullmatch(" ".join(text.lower().split()))
+    if found is None:
+        raise NotUnderstood(text)
+    hour, minute = int(found["hour"]), int(found["minute"] or 0)
+    if found["half"]:
+        if not 1 <= hour <= 12:
+            raise NotUnderstood(text)
+        hour = hour % 12 + (12 if found["half"] == "pm" else 0)
+    try:
+        return time(hour, minute)
+    except ValueError as error:
+        raise NotUnderstood(text) from error
+
+
+def _relative(said: str, today: date) -> date | None:
+    if said in WORDS:
+        return today + timedelta(days=WORDS[said])
+    found = FROM_TODAY.fullmatch(said)
+    if found is None:
+        return None
+    sign, number, unit = found.groups()
+    n = int(sign + number)
+    return rules.add(today, 12 * n, "month") if unit == "y" else rules.add(today, n, UNITS[unit])
+
+
+def _calendar(said: str, today: date) -> date | None:
+    found = next(filter(None, (shape.fullmatch(said) for shape in (ISO, IN_FIGURES, DAY_FIRST, MONTH_FIRST))), None)
+    if found is None:
+        return None
+    day, month, year = int(found["day"]), _month(found["month"]), found["year"]
+    if year:
+        return date(int(year) + (2000 if len(year) == 2 else 0), month, day)
+    return _next(day, month, today)
+
+
+def _month(said: str) -> int:
+    if said.isdigit():
+        return int(said)
+    for number, name in enumerate(MONTHS, start=1):
+        if name.startswith(said):
+            return number
+    raise NotUnderstood(said)
+
+
+def _next(day: int, month: int, today: date) -> date:
+    """The first such day from today on; 29 February may be eight years away. ValueError where there is none."""
+    for year in range(today.year, today.year + 9):
+        try:
+            found = date(year, month, day)
+        except ValueError:
+            continue
+        if found >= today:
+            return found
+    raise NotUnderstood(f"{day}.{month}.")

@@ -1,0 +1,101 @@
+"""What people type for a day or a time, and what it means."""
+
+from datetime import date, time
+
+import pytest
+
+from clinic.dates_in_words import NotUnderstood, parse_day, parse_time
+
+TODAY = date(2026, 1, 31)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("t", "2026-01-31"),
+        ("Today", "2026-01-31"),
+        ("tomorrow", "2026-02-01"),
+        ("yesterday", "2026-01-30"),
+        ("+1d", "2026-02-01"),
+        ("+2w", "2026-02-14"),
+        ("+ 2 W", "2026-02-14"),
+        ("-1w", "2026-01-24"),
+        ("+1m", "2026-02-28"),
+        ("+3m", "2026-04-30"),
+        ("-1m", "2025-12-31"),
+        ("+1y", "2027-01-31"),
+        ("2026-03-02", "2026-03-02"),
+        ("3.2.2026", "2026-02-03"),
+        ("3/2/2026", "2026-02-03"),
+        ("3.2.26", "2026-02-03"),
+        ("3.2.", "2026-02-03"),
+        ("3/2", "2026-02-03"),
+        ("3 mar", "2026-03-03"),
+        ("3mar", "2026-03-03"),
+        ("3. march", "2026-03-03"),
+        ("3 March 2025", "2025-03-03"),
+        ("mar 3", "2026-03-03"),
+        ("March 3, 2025", "2025-03-03"),
+        ("  3   sept ", "2026-09-03"),
+        pytest.param("31 jan", "2026-01-31", id="a day without a year may be today"),
+        pytest.param("30 jan", "2027-01-30", id="what is past is meant for next year"),
+        pytest.param("29 feb", "2028-02-29", id="the next year that has the day"),
+    ],
+)
+def test_a_day_is_understood(typed, meant):
+    assert parse_day(typed, today=TODAY) == date.fromisoformat(meant)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        "soon",
+        "31 feb",
+        "30.2.",
+        "0 mar",
+        "13/13",
+        "3 m",
+        "3 marx",
+        "+2",
+        "2w",
+        "+9999y",
+        "-9999d",
+        "1999-12-31",
+        "2101-01-01",
+        "2026-1",
+        "٣ mar",
+        "٢٠٢٦-٠٣-٠١",
+    ],
+)
+def test_what_names_no_day_is_refused(typed):
+    with pytest.raises(NotUnderstood):
+        parse_day(typed, today=TODAY)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("9.30", time(9, 30)),
+        ("9:30", time(9, 30)),
+        ("9h30", time(9, 30)),
+        ("9 30", time(9, 30)),
+        ("930", time(9, 30)),
+        ("0930", time(9, 30)),
+        ("1430", time(14, 30)),
+        ("9", time(9)),
+        ("9am", time(9)),
+        ("12 am", time(0)),
+        ("12pm", time(12)),
+        ("2.15 pm", time(14, 15)),
+        (" 14:05 ", time(14, 5)),
+    ],
+)
+def test_a_time_is_understood(typed, meant):
+    assert parse_time(typed) == meant
+
+
+@pytest.mark.parametrize("typed", ["", "noon", "25", "9.60", "9.3", "13pm", "0am", "9:30:00", "-9"])
+def test_what_names_no_time_is_refused(typed):
+    with pytest.raises(NotUnderstood):
+        parse_time(typed)

@@ -24,6 +24,11 @@ class Site(models.Model):
     address = models.TextField(_("address"), blank=True)
     phone = models.CharField(_("phone"), max_length=40, blank=True)
     email = models.EmailField(_("e-mail"), blank=True)
+    change_cut_off_hours = models.PositiveSmallIntegerField(
+        _("changes by patients until (hours before)"),
+        default=24,
+        help_text=_("Later than this before the visit, patients call instead of moving or cancelling it themselves."),
+    )
     active = models.BooleanField(_("active"), default=True)
 
     class Meta:

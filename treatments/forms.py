@@ -216,10 +216,11 @@ class OverrideFormSet(ProtocolFormSet):
     doubts: list[str]
 
     def clean(self) -> None:
-        super().clean()
         self.doubts = []
         forms_ = list(self.kept())
         self._check_names(forms_)
+        # It would refuse two of one name too, but at no field.
+        super().clean()
         for form in forms_:
             self._check_length(form)
             if not form.errors and not form.matches().named:

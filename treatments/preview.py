@@ -6,10 +6,13 @@ the first day on which it is due.
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import Literal
 
 from treatments import rules
 from treatments.rules import Due, Window
 from treatments.terms import CareInstruction, MaintenanceRule, Milestone, Phase, SessionCount, Spacing, Terms, Unit
+
+ToldKind = Literal["from", "until", "by", "on", "undated"]
 
 YEARS_OF_MAINTENANCE = 3
 # A course or an upkeep that goes on and on is shown so far.
@@ -30,11 +33,15 @@ class Upkeep:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An instruction and the days on which it holds for one visit, both included; None where it names no time."""
+    """An instruction and its day for one visit; "undated" where it names no time.
+
+    What is to be avoided lasts, from the day to the visit or from the visit to the day. What is to be done or asked is
+    for that day, or has it as a bound.
+    """
 
     care: CareInstruction
-    first: date | None = None
-    last: date | None = None
+    kind: ToldKind
+    day: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +136,8 @@ def _stays(phases: tuple[Phase, ...]) -> tuple[Stay, ...]:
 
 
 def _told(care: CareInstruction, visit: date) -> Told:
-    """An instruction that is bound exactly is for one day; any other lasts from there to the visit, or from it."""
     if care.offset is None or care.unit is None:
-        return Told(care)
+        return Told(care, "undated")
     back = -1 if care.when == "before" else 1
     if care.unit == "hour":
         # Hours count from the time of the visit, which is not known here; the day they reach into is.
@@ -139,9 +145,18 @@ def _told(care: CareInstruction, visit: date) -> Told:
     else:
         unit: Unit = care.unit
         day = rules.add(visit, back * care.offset, unit)
-    if care.bound == "exact":
-        return Told(care, day, day)
-    return Told(care, min(day, visit), max(day, visit))
+    return Told(care, _told_kind(care), day)
+
+
+def _told_kind(care: CareInstruction) -> ToldKind:
+    before = care.when == "before"
+    if care.action == "avoid" or care.bound == "range":
+        return "from" if before else "until"
+    if care.bound == "at_least" or (before and care.action == "ask"):
+        return "by" if before else "from"
+    if care.bound == "at_most":
+        return "from" if before else "by"
+    return "on"
 
 
 def _seen(milestone: Milestone, visit: date) -> Seen:

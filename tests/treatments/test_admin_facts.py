@@ -4,8 +4,8 @@ from itertools import groupby
 
 import pytest
 
+from tests.treatments.admin_form import ADD, an_editor, change_url, errors, filled, shown, signed_in, template
 from tests.treatments.test_library import DEFAULTS, FACTS, ROWS, care_said, cases, said
-from tests.treatments.typing import ADD, an_editor, change_url, errors, filled, shown, signed_in, template
 from treatments.models import Protocol
 
 TEMPLATES = {

@@ -13,13 +13,15 @@ from typing import Any
 from django import forms
 from django.forms.models import BaseInlineFormSet
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from treatments import words
 from treatments.models import AmbiguousOverrides, Concern, Override, Protocol
 from treatments.models.choices import Severity
-from treatments.preview import Preview, Stay, preview
+from treatments.preview import Preview, Stay, Told, preview
 
 # In what is sent: show the preview, store nothing.
 ONLY_LOOK = "_preview"
@@ -97,6 +99,7 @@ class Look:
     what: Preview | None = None
     drawing: "Drawing | None" = None
     upkeep: Sequence[tuple[str, str, Any]] = ()
+    told: Sequence[tuple[Told, str]] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,8 +142,29 @@ def look(protocol: Protocol, case: CaseForm, *, warnings: Sequence[str] = ()) ->
         warnings=warnings,
         what=what,
         drawing=draw(what.stays, what.minutes) if what.stays else None,
+        told=[(each, _when(each)) for each in (*what.before, *what.after)],
         upkeep=[(words.maintenance(each.rule), _upkeep_note(each, what), each) for each in what.upkeep],
     )
+
+
+def _when(told: Told) -> str:
+    """From when to when an instruction holds, with the real day where it has one."""
+    before = told.care.when == "before"
+    if told.day is None:
+        return capfirst(told.care.offset_text) if told.care.offset_text else _("Before") if before else _("After")
+    words_ = {
+        "from": _("From %s to the visit") if before else _("From %s"),
+        "until": _("From the visit to %s"),
+        "by": _("By %s"),
+        "on": _("On %s"),
+    }
+    when = words_[told.kind] % date_format(told.day, "D j M Y")
+    if told.care.unit == "hour" and told.care.offset:
+        return ngettext("%(when)s (%(n)d hour)", "%(when)s (%(n)d hours)", told.care.offset) % {
+            "when": when,
+            "n": told.care.offset,
+        }
+    return when
 
 
 def _upkeep_note(upkeep: Any, what: Preview) -> str:

@@ -50,7 +50,7 @@ class ProtocolAdmin(VersionsMixin, admin.ModelAdmin):
     form = forms.ProtocolForm
     change_form_template = "admin/treatments/protocol/change_form.html"
     list_display = ["name", "treatment", "status", "version", "running", "to_be_confirmed"]
-    list_filter = ["status", "confirmed_by_clinician", "treatment", "off_label", "indications"]
+    list_filter = ["status", "confirmed_by_clinician", "treatment", "off_label"]
     list_select_related = ["treatment"]
     search_fields = ["name", "treatment__name", "indications__name", "overrides__concerns__name"]
     search_help_text = gettext_lazy("Name, treatment or concern")
@@ -116,7 +116,7 @@ class ProtocolAdmin(VersionsMixin, admin.ModelAdmin):
 
     @admin.display(description=gettext_lazy("to be confirmed"))
     def to_be_confirmed(self, protocol: Protocol) -> str:
-        return "" if protocol.confirmed_by_clinician else _("by your clinician")
+        return "" if protocol.confirmed_by_clinician else _("yes")
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
@@ -169,6 +169,8 @@ class ProtocolAdmin(VersionsMixin, admin.ModelAdmin):
             ],
             "look": self._look(request, context, CaseForm(data)),
             "only_look": ONLY_LOOK,
+            # The form needs the width.
+            "is_nav_sidebar_enabled": False,
             "override_list": forms.OVERRIDE_NAMES,
             "empty_rows": rows.EMPTY_ROWS,
         }

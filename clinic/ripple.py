@@ -8,6 +8,7 @@ today; so the window of the next reaches from the earliest that this allows to t
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Literal
 
 from treatments.rules import Window
@@ -91,7 +92,9 @@ def effects(before: Sequence[Stand], after: Sequence[Stand], *, since: int) -> t
     was = {stand.number: stand for stand in before}
     is_ = {stand.number: stand for stand in after}
     return tuple(
-        Effect(number, was.get(number), is_.get(number)) for number in sorted(was.keys() | is_.keys()) if number >= since
+        Effect(number, was.get(number), is_.get(number))
+        for number in sorted(was.keys() | is_.keys())
+        if number >= since
     )
 
 
@@ -118,4 +121,4 @@ def in_order(days: Mapping[int, date | None], *, anchor: date | None) -> bool:
     """Whether the sessions follow one another, each on a later day than the one before and than `anchor`."""
     booked = [day for _number, day in sorted(days.items()) if day is not None]
     chain = booked if anchor is None else [anchor, *booked]
-    return all(earlier < later for earlier, later in zip(chain, chain[1:], strict=False))
+    return all(earlier < later for earlier, later in pairwise(chain))

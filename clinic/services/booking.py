@@ -183,9 +183,7 @@ def place(*, patient: Patient, visits: Sequence[Visit], by: User, now: datetime)
 
 
 @contextmanager
-def _refused_in_words(
-    patient: Patient, visits: Sequence[Visit], leaving: Sequence[Appointment] = ()
-) -> Iterator[None]:
+def _refused_in_words(patient: Patient, visits: Sequence[Visit], leaving: Sequence[Appointment] = ()) -> Iterator[None]:
     """A savepoint that turns a violated promise into a refusal, and leaves the caller's transaction usable."""
     try:
         with transaction.atomic():
@@ -288,6 +286,19 @@ def shift(moves: Sequence[tuple[Appointment, Visit]], *, by: User) -> None:
         Claim.objects.bulk_create(claim for appointment, visit in moves for claim in visit.claims(appointment))
 
 
+def hold_again(visits: Sequence[tuple[Appointment, Visit]], *, by: User, now: datetime) -> None:
+    """Book locked appointments that were cancelled or missed again, all or none, in the caller's transaction.
+
+    Owes no message. Raises TimeTaken, or NotBookable where the session or cycle has another visit by now.
+    """
+    for appointment, visit in visits:
+        shift([(appointment, visit)], by=by)
+        with _refused_in_words(appointment.patient, [visit], leaving=[appointment]):
+            set_status(appointment, AppointmentStatus.BOOKED, by=by, now=now)
+        if appointment.maintenance is not None:
+            cycles.mark_booked(cycle=appointment.maintenance)
+
+
 @whole
 def cancel(*, appointment: Appointment, reason: str, by: User, now: datetime) -> Appointment:
     """Give the time back; the row stays, with who, when and why. Owes the patient a notice. Raises NotChangeable."""
@@ -298,7 +309,7 @@ def cancel(*, appointment: Appointment, reason: str, by: User, now: datetime) ->
 
 
 def end_cancelled(appointment: Appointment, *, reason: str, by: User, now: datetime) -> None:
-    """Give the time of a locked appointment back, in the caller's transaction. Owes no message. Raises NotChangeable."""
+    """The same for a locked appointment, in the caller's transaction; owes no message. Raises NotChangeable."""
     if appointment.status not in (AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED):
         raise NotChangeable(_("This appointment cannot be cancelled any more. It is: %s.") % status_words(appointment))
     if not reason:

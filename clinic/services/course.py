@@ -162,15 +162,23 @@ def as_booked(appointment: Appointment) -> Choice:
     )
 
 
-def propose(*, course: Course, order: Order, now: datetime, without: Iterable[Appointment] = ()) -> Proposal:
+def propose(
+    *,
+    course: Course,
+    order: Order,
+    now: datetime,
+    until: date | None = None,
+    without: Iterable[Appointment] = (),
+) -> Proposal:
     """The best dates for what is open of `course`. Stores nothing. Raises NoVisitLength.
 
-    The time of the appointments in `without` counts as free.
+    The time of the appointments in `without` counts as free. The diary is read as far as the windows reach, or `until`
+    then, and never beyond what is planned.
     """
     visits = tuple(_stretches(course, number) for number in course.numbers)
     today = walltime.day_of(now, order.site.time_zone)
     first, overdue = _first_window(course, order, today)
-    last = _last_day(course, first, today)
+    last = max(_last_day(course, first, today), min(until or first.earliest, horizon.last_day(today)))
     diary = horizon.read(
         site=order.site,
         treatment=course.treatment,
@@ -403,13 +411,9 @@ def choice_at(
     if not diary.days[0].date <= day <= diary.days[-1].date:
         raise NotBookable(_("The diary does not reach to that day. Choose another one."))
     visit = proposal.request.visits[proposal.course.numbers.index(number)]
-    free = Availability(
-        replace(diary, rooms=tuple(r for r in diary.rooms if room in (None, r.id))), step=FINEST_STEP
-    )
+    free = Availability(replace(diary, rooms=tuple(r for r in diary.rooms if room in (None, r.id))), step=FINEST_STEP)
     wished = proposal.order.wishes.practitioner
-    people = sorted(
-        (r for r in diary.practitioners if practitioner in (None, r.id)), key=lambda r: r.id != wished
-    )
+    people = sorted((r for r in diary.practitioners if practitioner in (None, r.id)), key=lambda r: r.id != wished)
     for person in people if any(stretch.practitioner for stretch in visit) else [None]:
         if start in free.starts(visit, day, person):
             return Choice(day, start, person.id if person else None, *free.seats(visit, day, start))

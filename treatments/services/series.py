@@ -156,6 +156,18 @@ def skip(*, session: Session, reason: str, by: User, now: datetime) -> Series:
 
 
 @transaction.atomic
+def add(*, series: Series) -> Session:
+    """Add one session after the last. Raises SeriesNotPossible for a series that has ended, or has the most already."""
+    series = _lock(series)
+    if series.state != SeriesState.ACTIVE:
+        raise SeriesNotPossible(_("Only a series that is under way can get another session."))
+    last = max(series.sessions.values_list("number", flat=True), default=0)
+    if last >= MOST_SESSIONS:
+        raise SeriesNotPossible(_("A series has between 1 and %d sessions.") % MOST_SESSIONS, "count")
+    return Session.objects.create(series=series, number=last + 1)
+
+
+@transaction.atomic
 def undo(*, session: Session, by: User, now: datetime) -> Series:
     """Take back what was recorded of `session`.
 

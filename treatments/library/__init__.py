@@ -93,7 +93,7 @@ def take_over(*, protocol: Protocol, by: User, now: datetime) -> ProtocolVersion
 
     Raises ProtocolNotChangeable where nothing is offered.
     """
-    shipped = _settle(protocol, taken=True, by=by, now=now)
+    protocol, shipped = _settle(protocol, taken=True, by=by, now=now)
     said = documents.renamed(shipped, protocol.name)
     return protocols.overwrite(protocol=protocol, said=said, by=by, now=now, origin=Origin.LIBRARY)
 
@@ -104,10 +104,10 @@ def pass_over(*, protocol: Protocol, by: User, now: datetime) -> None:
     _settle(protocol, taken=False, by=by, now=now)
 
 
-def _settle(protocol: Protocol, *, taken: bool, by: User, now: datetime) -> Document:
+def _settle(protocol: Protocol, *, taken: bool, by: User, now: datetime) -> tuple[Protocol, Document]:
     protocol = Protocol.objects.select_for_update(no_key=True).get(pk=protocol.pk)
     found = offer(protocol)
     if found is None:
         raise ProtocolNotChangeable(_("The library has no newer text for “%s”.") % protocol.name)
     LibraryText.objects.create(protocol=protocol, document=found.shipped.to_json(), taken=taken, at=now, by=by)
-    return found.shipped
+    return protocol, found.shipped

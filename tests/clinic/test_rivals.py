@@ -2,8 +2,9 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import date
-from threading import Barrier
+from threading import Barrier, BrokenBarrierError
 from uuid import uuid4
 
 import pytest
@@ -79,11 +80,19 @@ def patience() -> float:
 
 
 def test_without_the_queue_the_same_rivals_deadlock(world, monkeypatch):
-    monkeypatch.setattr(booking, "queue_up", lambda patient, resources: None)
-    people = [world.a_patient() for _ in range(RIVALS)]
+    """The race is real: rivals that nothing holds up, and that write at the same moment, block one another."""
+    people = [world.a_patient() for _ in range(8)]
     before = deadlocks()
 
-    for _attempt in range(5):
+    for _round in range(20):
+        together = Barrier(len(people))
+
+        def meet(patient, resources, together=together):
+            # Those who come back for another try find nobody to meet.
+            with suppress(BrokenBarrierError):
+                together.wait(timeout=0.3)
+
+        monkeypatch.setattr(booking, "queue_up", meet)
         all_at_once(book_one_slot(world), people)
         if deadlocks() > before:
             break

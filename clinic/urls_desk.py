@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from clinic.views import desk_appointments, desk_day, desk_patients, desk_series
+from clinic.views import desk_appointments, desk_day, desk_patients, desk_series, desk_visit
 
 app_name = "desk"
 
@@ -21,4 +21,6 @@ urlpatterns = [
     path("patients/<int:pk>/consent/", desk_patients.PatientConsentView.as_view(), name="patient-consent"),
     path("patients/<int:pk>/series/new/", desk_series.new, name="series-new"),
     path("series/<int:pk>/book/", desk_series.rest, name="series-book"),
+    path("patients/<int:pk>/visits/new/", desk_visit.new, name="visit-new"),
+    path("maintenance/<int:pk>/", desk_visit.decide, name="maintenance-decide"),
 ]

@@ -43,6 +43,8 @@ SIGN_IN = ("/accounts/login/", "/admin/login/")
 SAMPLES = {
     ("desk:patient*", "pk"): lambda: Patient.objects.get(given_name="Foreign").pk,
     ("desk:series-new", "pk"): lambda: Patient.objects.get(given_name="Foreign").pk,
+    ("desk:visit-new", "pk"): lambda: Patient.objects.get(given_name="Foreign").pk,
+    ("desk:maintenance-decide", "pk"): lambda: apps.get_model("treatments.Maintenance").objects.earliest("pk").pk,
     ("desk:series-book", "pk"): lambda: apps.get_model("treatments.Series").objects.filter(state="active").get().pk,
     ("desk:appointment*", "pk"): lambda: apps.get_model("clinic.Appointment").objects.earliest("pk").pk,
     ("account_confirm_email", "key"): lambda: "no-such-key",

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from clinic import walltime
+from clinic.forms.choices import decode, encode
 from clinic.forms.series import CaseForm, WishesForm
 from clinic.models import Site
 from clinic.permissions import staff_required
@@ -34,8 +35,6 @@ REASONS = {
     "wishes": gettext_lazy("free only when the patient cannot come"),
     "later": gettext_lazy("free, but a later session would lose its place"),
 }
-# start . practitioner . room . devices, as the page posts it back
-ENCODED = re.compile(r"(\d{1,9})\.(\d{0,18})\.(\d{0,18})\.((?:\d{1,18}(?:-\d{1,18})*)?)", re.ASCII)
 
 
 @staff_required
@@ -93,6 +92,24 @@ class Row:
     just_chosen: bool
 
 
+def default_site(request: HttpRequest) -> Site:
+    """The practitioner's own site, the one where something was booked last, or the first. 404 where there is none."""
+    resource = getattr(request.user, "resource", None)
+    sites = Site.objects.filter(active=True)
+    site = resource.site if resource else sites.filter(pk=request.session.get("site")).first() or sites.first()
+    if site is None:
+        raise Http404(_("There is no site yet. Add one in the administration."))
+    return site
+
+
+def request_key(request: HttpRequest) -> UUID:
+    """The key of this press of a button, as the page was given it."""
+    try:
+        return UUID(request.POST.get("key", ""))
+    except ValueError:
+        return uuid4()
+
+
 class _Page:
     def __init__(
         self,
@@ -118,11 +135,11 @@ class _Page:
         posted = self.request.POST
         course = self.course() if posted or self.series else None
         treatment = course.treatment if course else self._treatment()
-        today = walltime.day_of(self.now, self._default_site().time_zone)
-        initial = {"site": self._default_site(), "first_day": today, "only": True}
+        today = walltime.day_of(self.now, default_site(self.request).time_zone)
+        initial = {"site": default_site(self.request), "first_day": today, "only": True}
         self.wishes = WishesForm(posted or None, initial=initial, treatment=treatment, today=today)
         if not posted and self.series:
-            first = {"site": self._default_site().pk, "first_day": today.isoformat(), "only": "on"}
+            first = {"site": default_site(self.request).pk, "first_day": today.isoformat(), "only": "on"}
             self.wishes = WishesForm(first, treatment=treatment, today=today)
         proposal = None
         if course and self.wishes.is_valid():
@@ -134,14 +151,6 @@ class _Page:
     def _treatment(self):
         protocol = getattr(self.case, "cleaned_data", {}).get("protocol") if self.case and self.case.is_bound else None
         return protocol.treatment if protocol else None
-
-    def _default_site(self) -> Site:
-        resource = getattr(self.request.user, "resource", None)
-        sites = Site.objects.filter(active=True)
-        site = resource.site if resource else sites.filter(pk=self.request.session.get("site")).first() or sites.first()
-        if site is None:
-            raise Http404(_("There is no site yet. Add one in the administration."))
-        return site
 
     # The proposal
 
@@ -177,7 +186,7 @@ class _Page:
             except Refused as refusal:
                 self.problem = _("Session %(number)d: %(why)s") % {"number": number, "why": refusal}
                 return proposal
-        elif choice := _decode(wanted, order.site):
+        elif choice := decode(wanted, order.site):
             pinned[number] = choice
         return courses.propose(course=course, order=replace(order, pinned=pinned), now=self.now)
 
@@ -194,7 +203,7 @@ class _Page:
     def _picks(self, site: Site) -> dict[int, Choice]:
         """What the page showed, by session number."""
         posted = {
-            int(name[5:]): _decode(value, site)
+            int(name[5:]): decode(value, site)
             for name, value in self.request.POST.items()
             if re.fullmatch(r"pick-\d{1,3}", name, re.ASCII)
         }
@@ -224,15 +233,11 @@ class _Page:
 
     def _booked(self, proposal: Proposal) -> HttpResponse:
         try:
-            key = UUID(self.request.POST.get("key", ""))
-        except ValueError:
-            key = uuid4()
-        try:
             series = self.book(
                 proposal.order,
                 by=self.request.user,
                 now=self.now,
-                key=key,
+                key=request_key(self.request),
                 outside_reason=self.request.POST.get("outside_reason", "").strip()[:200],
             )
         except TimeTaken as refusal:
@@ -307,13 +312,13 @@ class _Page:
                 )
                 if choice
                 else "",
-                encoded=_encode(choice) if choice else "",
+                encoded=encode(choice) if choice else "",
                 pinned=number in pinned and not booked,
                 booked=booked,
                 reason=str(REASONS.get(session.reason, "")),
                 window_text=_window_text(session),
                 alternatives=[
-                    (_encode(other), _moment(other, zone), _named(proposal, other.practitioner)) for other in others
+                    (encode(other), _moment(other, zone), _named(proposal, other.practitioner)) for other in others
                 ],
                 earliest=place(session.window.earliest),
                 ideal=place(session.window.ideal),
@@ -343,7 +348,10 @@ def _label(session: PlannedSession, *, is_first: bool) -> str:
     days = (session.choice.day - session.window.ideal).days
     if days == 0:
         return _("Ideal")
-    words = ngettext("%d day early", "%d days early", -days) if days < 0 else ngettext("%d day late", "%d days late", days)
+    if days < 0:
+        words = ngettext("%d day early", "%d days early", -days)
+    else:
+        words = ngettext("%d day late", "%d days late", days)
     return words % abs(days)
 
 
@@ -358,23 +366,3 @@ def _window_text(session: PlannedSession) -> str:
         "from": date_format(window.earliest, "D j M"),
         "to": date_format(window.latest, "D j M Y"),
     }
-
-
-def _encode(choice: Choice) -> str:
-    devices = "-".join(map(str, choice.devices))
-    return f"{choice.start}.{choice.practitioner or ''}.{choice.room or ''}.{devices}"
-
-
-def _decode(text: str, site: Site) -> Choice | None:
-    """A choice as `_encode` wrote it; None for anything else. What it names is checked when it is booked."""
-    found = ENCODED.fullmatch(text)
-    if not found:
-        return None
-    start, practitioner, room, devices = found.groups()
-    return Choice(
-        day=walltime.day_of(walltime.from_minutes(int(start)), site.time_zone),
-        start=int(start),
-        practitioner=int(practitioner) if practitioner else None,
-        room=int(room) if room else None,
-        devices=tuple(int(device) for device in devices.split("-") if device),
-    )

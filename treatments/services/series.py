@@ -139,7 +139,7 @@ def attend(*, session: Session, on: date, by: User, now: datetime) -> Series:
         raise SessionNotRecordable(_("This session is already recorded as %s.") % session.get_state_display())
     _set(session, state=SessionState.ATTENDED, attended_on=on, recorded_at=now, recorded_by=by)
     if series.terms.sessions.kind != "open_ended":
-        _complete_if_all_done(series, by=by, now=now)
+        complete_if_all_done(series, by=by, now=now)
     return series
 
 
@@ -151,7 +151,7 @@ def skip(*, session: Session, reason: str, by: User, now: datetime) -> Series:
         raise SessionNotRecordable(_("This session is already recorded as %s.") % session.get_state_display())
     _set(session, state=SessionState.SKIPPED, reason=reason, recorded_at=now, recorded_by=by)
     if series.terms.sessions.kind != "open_ended":
-        _complete_if_all_done(series, by=by, now=now)
+        complete_if_all_done(series, by=by, now=now)
     return series
 
 
@@ -197,7 +197,7 @@ def complete(*, series: Series, by: User, now: datetime) -> Series:
         raise SeriesNotPossible(_("Only a series that is under way can be completed."))
     planned = series.sessions.filter(state=SessionState.PLANNED)
     planned.update(state=SessionState.SKIPPED, reason=_("Series completed before"), recorded_at=now, recorded_by=by)
-    _complete_if_all_done(series, by=by, now=now)
+    complete_if_all_done(series, by=by, now=now)
     if series.state != SeriesState.COMPLETED:
         raise SeriesNotPossible(_("No session was attended yet. Stop the series instead."))
     return series
@@ -213,7 +213,8 @@ def stop(*, series: Series, reason: str, by: User, now: datetime) -> Series:
     return series
 
 
-def _complete_if_all_done(series: Series, *, by: User, now: datetime) -> None:
+def complete_if_all_done(series: Series, *, by: User, now: datetime) -> None:
+    """Complete a locked series once nothing of it is planned any more and something was attended."""
     sessions: Sequence[Session] = list(series.sessions.all())
     attended = [session.attended_on for session in sessions if session.attended_on]
     if not attended or any(session.state == SessionState.PLANNED for session in sessions):

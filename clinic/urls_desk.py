@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from clinic.views import desk_appointments, desk_day, desk_patients, desk_series, desk_visit
+from clinic.views import desk_appointments, desk_day, desk_patients, desk_series, desk_series_version, desk_visit
 
 app_name = "desk"
 
@@ -21,6 +21,7 @@ urlpatterns = [
     path("patients/<int:pk>/consent/", desk_patients.PatientConsentView.as_view(), name="patient-consent"),
     path("patients/<int:pk>/series/new/", desk_series.new, name="series-new"),
     path("series/<int:pk>/book/", desk_series.rest, name="series-book"),
+    path("series/<int:pk>/version/", desk_series_version.move, name="series-version"),
     path("patients/<int:pk>/visits/new/", desk_visit.new, name="visit-new"),
     path("maintenance/<int:pk>/", desk_visit.decide, name="maintenance-decide"),
 ]

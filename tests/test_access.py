@@ -36,6 +36,8 @@ PUBLIC = {
     "account_reset_password_from_key_done",
     "mfa_authenticate",
     "admin:login",
+    # Calendar programs cannot sign in: the address itself is the secret, and answers only that patient's visits.
+    "portal:feed",
 }
 SIGN_IN = ("/accounts/login/", "/admin/login/")
 
@@ -45,8 +47,13 @@ SAMPLES = {
     ("desk:series-new", "pk"): lambda: Patient.objects.get(given_name="Foreign").pk,
     ("desk:visit-new", "pk"): lambda: Patient.objects.get(given_name="Foreign").pk,
     ("desk:maintenance-decide", "pk"): lambda: apps.get_model("treatments.Maintenance").objects.earliest("pk").pk,
+    ("desk:series-version", "pk"): lambda: apps.get_model("treatments.Series").objects.filter(state="active").get().pk,
+    ("admin:treatments_protocol_version", "number"): lambda: 1,
     ("desk:series-book", "pk"): lambda: apps.get_model("treatments.Series").objects.filter(state="active").get().pk,
     ("desk:appointment*", "pk"): lambda: apps.get_model("clinic.Appointment").objects.earliest("pk").pk,
+    ("portal:visit*", "pk"): lambda: apps.get_model("clinic.Appointment").objects.earliest("pk").pk,
+    ("portal:maintenance-book", "pk"): lambda: apps.get_model("treatments.Maintenance").objects.earliest("pk").pk,
+    ("portal:feed", "secret"): lambda: "no-such-secret-in-any-row",
     ("account_confirm_email", "key"): lambda: "no-such-key",
     ("account_reset_password_from_key", "uidb36"): lambda: "1",
     ("account_reset_password_from_key", "key"): lambda: "no-such-key",

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 import time_machine
+from django.apps import apps
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
@@ -323,7 +324,7 @@ def test_who_moved_it_is_kept(series, world, clinician, client):
     with time_machine.travel(NOW, tick=False):
         client.post(reverse("desk:series-version", args=[series.pk]), {"version": "2"})
 
-    event = Series.pgh_event_models["update_update"].objects.filter(pgh_obj=series).latest("pgh_id")
+    event = apps.get_model("treatments", "SeriesEvent").objects.filter(pgh_obj=series).latest("pgh_id")
     assert event.protocol_version == 2
     assert event.pgh_context.metadata["user"] == clinician.pk
 

@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from clinic.views import desk_appointments, desk_day, desk_patients, desk_series, desk_series_version, desk_visit
+from clinic.views import desk_appointments, desk_day, desk_diary, desk_patients, desk_series, desk_series_version, desk_visit
 
 app_name = "desk"
 
 urlpatterns = [
     path("", desk_day.home, name="home"),
+    path("diary/", desk_diary.diary, name="diary"),
+    path("diary/feed/", desk_diary.feed, name="diary-feed"),
     path("appointments/<int:pk>/", desk_appointments.detail, name="appointment"),
     path("appointments/<int:pk>/arrive/", desk_appointments.arrive, name="appointment-arrive"),
     path("appointments/<int:pk>/attend/", desk_appointments.attend, name="appointment-attend"),

@@ -4,7 +4,7 @@ Nobody is written to at night: quiet hours run from 20:00 to 09:00 on the patien
 are for the day; reminders of visits are for an hour, and move earlier where that hour is quiet.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import zip_longest
 from zoneinfo import ZoneInfo
@@ -22,6 +22,10 @@ LAST_WORD = timedelta(hours=2)
 MAY_MOVE_EARLIER = timedelta(hours=15)
 # Nowhere on earth does a day begin earlier than this before it begins in UTC.
 EARLIEST_ZONE = timedelta(hours=14)
+
+# To one patient go at most one reminder a day and three in seven days.
+WEEK = timedelta(days=7)
+MOST_IN_A_WEEK = 3
 
 RETRIES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60))
 
@@ -59,6 +63,20 @@ def visit_reminder(starts_at: datetime, offset_days: int, zone: ZoneInfo, *, now
         evening = _evening_before(hour, zone)
         hour = evening if now < evening + EVENING else next_allowed(hour, zone)
     return next_allowed(max(hour, now), zone)
+
+
+def next_reminder(sent: Sequence[datetime], zone: ZoneInfo, *, now: datetime) -> datetime:
+    """When the next reminder may go to a patient who was sent some then; `now` where it may go at once.
+
+    One a day on the patient's own calendar, and `MOST_IN_A_WEEK` in any seven days.
+    """
+    at = now
+    if any(before.astimezone(zone).date() >= now.astimezone(zone).date() for before in sent):
+        at = instant(now.astimezone(zone).date() + timedelta(days=1), QUIET_UNTIL, zone)
+    of_late = sorted(before for before in sent if before > at - WEEK)
+    if len(of_late) >= MOST_IN_A_WEEK:
+        at = max(at, of_late[-MOST_IN_A_WEEK] + WEEK)
+    return at if at == now else next_allowed(at, zone)
 
 
 def _evening_before(quiet: datetime, zone: ZoneInfo) -> datetime:

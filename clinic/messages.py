@@ -18,37 +18,44 @@ from django.utils.translation import gettext as _
 
 from clinic.models import Message, Site
 from clinic.models.outbox import MessageKind
-from patients.models import Patient
+from patients.models import Patient, Purpose
 
 
-def email(message: Message, *, site: Site, starts: Sequence[datetime]) -> EmailMessage:
-    """The mail that `message` is, about visits that start at `starts`, in the patient's language.
+def email(message: Message, *, site: Site, starts: Sequence[datetime], due: int = 1, secret: str = "") -> EmailMessage:
+    """The mail that `message` is, about visits that start at `starts` or are due, in the patient's language.
 
-    It is the same mail, by its Message-ID, however often it is made. Raises ValidationError where the address is not
-    one address.
+    It is the same mail, by its Message-ID, however often it is made. `secret` is that of its link, where it has one.
+    Raises ValidationError where the address is not one address.
     """
     validate_email(message.patient.email)
-    subject, text = words(message, site=site, starts=starts)
+    subject, text = words(message, site=site, starts=starts, due=due, secret=secret)
     _name, sender = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    headers = {
+        "Message-ID": f"<{message.message_id}@{sender.rpartition('@')[2]}>",
+        # Answering machines stay silent.
+        "Auto-Submitted": "auto-generated",
+    }
+    if secret and message.purpose == Purpose.RECALL:
+        # By RFC 8058: the mail program asks for it itself, at one press.
+        headers["List-Unsubscribe"] = f"<{link_to(secret, 'stop')}>"
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     return EmailMessage(
         subject=subject,
         body=text,
         to=[message.patient.email],
         reply_to=[site.email] if site.email else None,
-        headers={
-            "Message-ID": f"<{message.message_id}@{sender.rpartition('@')[2]}>",
-            # Answering machines stay silent.
-            "Auto-Submitted": "auto-generated",
-        },
+        headers=headers,
     )
 
 
-def sms(message: Message, *, site: Site, starts: Sequence[datetime]) -> str:
-    subject, _text = words(message, site=site, starts=starts)
-    return f"{subject}. {course_link()}"
+def sms(message: Message, *, site: Site, starts: Sequence[datetime], due: int = 1, secret: str = "") -> str:
+    subject, _text = words(message, site=site, starts=starts, due=due, secret=secret)
+    return f"{subject}. {link_to(secret) if secret else course_link()}"
 
 
-def words(message: Message, *, site: Site, starts: Sequence[datetime]) -> tuple[str, str]:
+def words(
+    message: Message, *, site: Site, starts: Sequence[datetime], due: int = 1, secret: str = ""
+) -> tuple[str, str]:
     """Subject and text."""
     patient = message.patient
     with translation.override(patient.language):
@@ -58,7 +65,10 @@ def words(message: Message, *, site: Site, starts: Sequence[datetime]) -> tuple[
             "clinic": site.short_name,
             "phone": site.phone,
             "when": when,
+            "due": due,
             "link": course_link(),
+            "book": link_to(secret) if secret else "",
+            "stop": link_to(secret, "stop") if secret else "",
         }
         text = render_to_string(f"messages/{message.kind}.txt", context)
         return _subject(message.kind, site.short_name, when), text.strip() + "\n"
@@ -67,6 +77,11 @@ def words(message: Message, *, site: Site, starts: Sequence[datetime]) -> tuple[
 def course_link() -> str:
     """Where the patient sees the course. It names nobody: who opens it has to sign in."""
     return urljoin(settings.PUBLIC_URL, reverse("portal:course"))
+
+
+def link_to(secret: str, page: str = "due") -> str:
+    """Where the patient books, or ends the reminders, without signing in."""
+    return urljoin(settings.PUBLIC_URL, reverse(f"link:{page}", args=[secret]))
 
 
 def spoken(start: datetime, *, site: Site, patient: Patient) -> str:
@@ -89,8 +104,12 @@ def _subject(kind: str, clinic: str, when: Sequence[str]) -> str:
             return _("%(clinic)s: your visit is now on %(when)s") % {"clinic": clinic, "when": when[0]}
         case MessageKind.CANCELLATION:
             return _("%(clinic)s: your visit on %(when)s is cancelled") % {"clinic": clinic, "when": when[0]}
+        case MessageKind.APPOINTMENT_REMINDER if len(when) > 1:
+            return _("%(clinic)s: see you soon") % {"clinic": clinic}
         case MessageKind.APPOINTMENT_REMINDER:
             return _("%(clinic)s: see you on %(when)s") % {"clinic": clinic, "when": when[0]}
         case MessageKind.MAINTENANCE_REMINDER:
             return _("%(clinic)s: time for your next visit") % {"clinic": clinic}
+        case MessageKind.FRESH_LINK:
+            return _("%(clinic)s: your new link") % {"clinic": clinic}
     raise ValueError(f"No words for {kind}.")

@@ -6,4 +6,6 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("desk/", include("clinic.urls_desk")),
     path("my/", include("clinic.urls_portal")),
+    # Short, because it stands in text messages.
+    path("r/<str:secret>/", include("clinic.urls_link")),
 ]

@@ -38,6 +38,14 @@ PUBLIC = {
     "admin:login",
     # Calendar programs cannot sign in: the address itself is the secret, and answers only that patient's visits.
     "portal:feed",
+    # The link in a reminder: who has it has the patient's mailbox, and it opens no more than that message was about.
+    "link:due",
+    "link:time",
+    "link:book",
+    "link:later",
+    "link:call",
+    "link:fresh",
+    "link:stop",
 }
 SIGN_IN = ("/accounts/login/", "/admin/login/")
 
@@ -54,6 +62,7 @@ SAMPLES = {
     ("portal:visit*", "pk"): lambda: apps.get_model("clinic.Appointment").objects.earliest("pk").pk,
     ("portal:maintenance-book", "pk"): lambda: apps.get_model("treatments.Maintenance").objects.earliest("pk").pk,
     ("portal:feed", "secret"): lambda: "no-such-secret-in-any-row",
+    ("link:*", "secret"): lambda: "A" * 24,
     ("account_confirm_email", "key"): lambda: "no-such-key",
     ("account_reset_password_from_key", "uidb36"): lambda: "1",
     ("account_reset_password_from_key", "key"): lambda: "no-such-key",

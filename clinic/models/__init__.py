@@ -1,9 +1,11 @@
 from clinic.models.diary import LIVE, Appointment, AppointmentStatus, BookingRequest, Claim
 from clinic.models.feed import CalendarFeed
-from clinic.models.outbox import Message, MessageState, ReminderStep
+from clinic.models.links import CallRequest, ReminderLink
+from clinic.models.outbox import Message, MessageState, ReminderStep, Sending
 from clinic.models.place import Closure, OpeningHours, Site, Weekday
 from clinic.models.resource import Absence, Resource, ResourceKind, WorkingHours
 from clinic.models.screening import ScreeningAnswer
+from clinic.models.worklist import Outcome, WorklistHold, WorklistNote
 
 __all__ = [
     "LIVE",
@@ -12,16 +14,22 @@ __all__ = [
     "AppointmentStatus",
     "BookingRequest",
     "CalendarFeed",
+    "CallRequest",
     "Claim",
     "Closure",
     "Message",
     "MessageState",
     "OpeningHours",
+    "Outcome",
+    "ReminderLink",
     "ReminderStep",
     "Resource",
     "ResourceKind",
     "ScreeningAnswer",
+    "Sending",
     "Site",
     "Weekday",
     "WorkingHours",
+    "WorklistHold",
+    "WorklistNote",
 ]

@@ -3,6 +3,7 @@
 import uuid
 from datetime import UTC, datetime
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -54,6 +55,12 @@ class MessageKind(models.TextChoices):
     CANCELLATION = "cancellation", _("cancellation")
     APPOINTMENT_REMINDER = "visit_reminder", _("reminder of a visit")
     MAINTENANCE_REMINDER = "maintenance", _("maintenance is due")
+    FRESH_LINK = "fresh_link", _("a fresh link")
+
+
+# What the clinic sends of its own accord, and what a patient gets one of a day at most. The other kinds answer
+# something that happened, and somebody waits for them.
+REMINDERS = [MessageKind.APPOINTMENT_REMINDER, MessageKind.MAINTENANCE_REMINDER]
 
 
 class MessageState(models.TextChoices):
@@ -97,14 +104,28 @@ class Message(models.Model):
     )
     settled_at = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=200, blank=True, help_text=_("Why it was dropped, or what the provider said."))
+    said_with = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="says_too",
+        help_text=_("The message that says this too, so that the patient gets one and not several."),
+    )
 
     class Meta:
         verbose_name = _("message")
         verbose_name_plural = _("messages")
         indexes = [
             models.Index(fields=["not_before", "id"], name="message_pending", condition=Q(state="pending")),
-            models.Index(fields=["lease_until"], name="message_sending", condition=Q(state="sending")),
+            # Not on lease_until: a lease is renewed for each message, and an index on it would be written each time.
+            models.Index(fields=["id"], name="message_being_sent", condition=Q(state="sending")),
+            # What operators look at: what became of the last hours.
+            models.Index(fields=["settled_at"], name="message_settled", condition=Q(settled_at__isnull=False)),
             models.Index(fields=["patient", "-owed_at"], name="message_by_patient"),
+            models.Index(
+                fields=["settled_at", "id"], name="message_in_trouble", condition=Q(state__in=["failed", "unknown"])
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -132,6 +153,9 @@ class Message(models.Model):
             models.CheckConstraint(
                 condition=~Q(state__in=["failed", "dropped"]) | ~Q(reason=""), name="message_refusal_has_a_reason"
             ),
+            models.CheckConstraint(
+                condition=Q(said_with=None) | Q(state="dropped"), name="message_said_with_another_is_not_sent_itself"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -146,3 +170,26 @@ def said_of(start: datetime) -> str:
 def edition_of(appointment: Appointment) -> str:
     """The visit as it stands: moved away and back again, it is another edition of the same start."""
     return f"{said_of(appointment.starts_at)} #{appointment.sequence}"
+
+
+class Sending(models.Model):
+    """How the sending stands. There is one row."""
+
+    beat_at = models.DateTimeField(null=True, blank=True, help_text=_("When the clock last asked for what is due."))
+    paused_at = models.DateTimeField(null=True, blank=True)
+    paused_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+
+    class Meta:
+        verbose_name = _("sending")
+        verbose_name_plural = _("sending")
+        permissions = [("operate_sending", _("Can see how sending stands, and pause it"))]
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="sending_is_one_row"),
+            models.CheckConstraint(
+                condition=Q(paused_at=None, paused_by=None) | Q(paused_at__isnull=False, paused_by__isnull=False),
+                name="sending_pause_recorded",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return "paused" if self.paused_at else "running"

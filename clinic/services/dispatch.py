@@ -9,13 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Case, F, Value, When
 from django.db.models.functions import Least
 from django.utils.translation import gettext as _
 
-from clinic import delivery, ladder, messages
-from clinic.models import Message, MessageState
+from clinic import delivery, ladder, links, messages
+from clinic.models import Message, MessageState, ReminderLink, Sending
+from clinic.models.outbox import REMINDERS
 from clinic.services import recheck
 from patients.models import Channel
 
@@ -34,9 +35,13 @@ HAND_OVERS = {Channel.EMAIL: 2, Channel.SMS: 1}
 
 # Beside the states of a message, what can become of one in a batch.
 POSTPONED = "postponed"
+JOINED = "joined"
 RELEASED = "released"
 UNREACHABLE = "unreachable"
 LOST = "lost"
+
+# "course: messages are being claimed", as a number nobody else is likely to lock.
+CLAIMING = 0x636F75727366
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +69,7 @@ def dispatch_due(*, now: datetime, limit: int = BATCH) -> Counter[str]:
     if not batch:
         return Counter()
     verdicts = recheck.verdicts(batch, now=now)
-    outcomes = _drop(batch, verdicts, token, now) + _postpone(batch, verdicts, token)
+    outcomes = _drop(batch, verdicts, token, now) + _postpone(batch, verdicts, token) + _join(verdicts, token, now)
     to_send = [(message, verdict) for message in batch if isinstance(verdict := verdicts[message.pk], recheck.Send)]
     return outcomes + _send(to_send, token, clock)
 
@@ -72,15 +77,23 @@ def dispatch_due(*, now: datetime, limit: int = BATCH) -> Counter[str]:
 def _claim(token: uuid.UUID, now: datetime, limit: int) -> list[Message]:
     # Durable: nothing of this, nor of the caller's, may be open while a provider takes its time.
     with transaction.atomic(durable=True):
+        _one_at_a_time()
+        if Sending.objects.filter(paused_at__isnull=False).exists():
+            return []
         _take_up_lost(now)
         due = (
             Message.objects.filter(state=MessageState.PENDING, not_before__lte=now)
             .order_by("not_before", "pk")
             .select_for_update(skip_locked=True, no_key=True)
         )
-        keys = list(due.values_list("pk", flat=True)[:limit])
-        if not keys:
+        first = list(due.values_list("pk", "patient_id", "kind")[:limit])
+        if not first:
             return []
+        keys = [key for key, _patient, _kind in first]
+        if to_remind := {patient for _key, patient, kind in first if kind in REMINDERS}:
+            # All that waits for a patient is looked at together, so that one message says it.
+            others = due.filter(patient__in=to_remind, kind__in=REMINDERS).exclude(pk__in=keys)
+            keys += others.values_list("pk", flat=True)
         Message.objects.filter(pk__in=keys).update(state=MessageState.SENDING, token=token, lease_until=now + LEASE)
     return list(
         Message.objects.filter(pk__in=keys, token=token)
@@ -88,6 +101,12 @@ def _claim(token: uuid.UUID, now: datetime, limit: int) -> list[Message]:
         .defer("appointment__phases", "patient__notes")
         .order_by("not_before", "pk")
     )
+
+
+def _one_at_a_time() -> None:
+    """Two processes never claim at the same moment: else each could take one reminder of the same patient."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CLAIMING])
 
 
 def _take_up_lost(now: datetime) -> None:
@@ -119,7 +138,29 @@ def _drop(
     outcomes: Counter[str] = Counter()
     for (state, reason), keys in dropped.items():
         outcomes[state] += Message.objects.filter(pk__in=keys, token=token).update(**_settled(state, now, reason))
+    # What such a message would have said beside its own waits for another.
+    if retried := [message.pk for message in batch if message.attempts and message.pk in _keys(dropped)]:
+        Message.objects.filter(said_with__in=retried).update(
+            state=MessageState.PENDING, said_with=None, settled_at=None, reason=""
+        )
     return outcomes
+
+
+def _keys(dropped: Mapping[object, list[int]]) -> set[int]:
+    return {key for keys in dropped.values() for key in keys}
+
+
+def _join(verdicts: Mapping[int, recheck.Verdict], token: uuid.UUID, now: datetime) -> Counter[str]:
+    """Set aside what another message of the batch says too."""
+    lead = {key: verdict.message for key, verdict in verdicts.items() if isinstance(verdict, recheck.SaidWith)}
+    if not lead:
+        return Counter()
+    said_with = Case(*(When(pk=key, then=Value(message)) for key, message in lead.items()))
+    reason = _("Said together with another message.")
+    joined = Message.objects.filter(pk__in=lead, token=token).update(
+        **_settled(MessageState.DROPPED, now, reason), said_with=said_with
+    )
+    return Counter({JOINED: joined})
 
 
 def _postpone(batch: Sequence[Message], verdicts: Mapping[int, recheck.Verdict], token: uuid.UUID) -> Counter[str]:
@@ -139,6 +180,7 @@ def _release(keys: Iterable[int], token: uuid.UUID, **values) -> int:
 
 def _send(to_send: Sequence[tuple[Message, recheck.Send]], token: uuid.UUID, clock: Clock) -> Counter[str]:
     outcomes: Counter[str] = Counter()
+    secrets = _links([message for message, _facts in to_send], clock)
     stale = clock.now() + FRESH
     with delivery.Mailer() as mailer:
         for position, (message, facts) in enumerate(to_send):
@@ -147,7 +189,7 @@ def _send(to_send: Sequence[tuple[Message, recheck.Send]], token: uuid.UUID, clo
                 outcomes[RELEASED] += _release(rest, token)
                 break
             try:
-                outcomes[_send_one(message, facts, token, mailer, clock)] += 1
+                outcomes[_send_one(message, facts, secrets.get(message.pk, ""), token, mailer, clock)] += 1
             except delivery.Unreachable as error:
                 logger.error("The mail server cannot be reached (%s): %d messages wait", error, len(rest))
                 # No message's fault, so that none uses up its retries.
@@ -157,12 +199,26 @@ def _send(to_send: Sequence[tuple[Message, recheck.Send]], token: uuid.UUID, clo
     return outcomes
 
 
-def _send_one(message: Message, facts: recheck.Send, token: uuid.UUID, mailer: delivery.Mailer, clock: Clock) -> str:
+def _links(to_send: Sequence[Message], clock: Clock) -> dict[int, str]:
+    """A link for each message about maintenance, by its key. The secret is in the message and nowhere else."""
+    secrets = {message.pk: links.new_secret() for message in to_send if message.maintenance_id}
+    if secrets:
+        now = clock.now()
+        ReminderLink.objects.bulk_create(
+            ReminderLink(message_id=key, digest=links.digest(secret), made_at=now, expires_at=now + links.KEEPS)
+            for key, secret in secrets.items()
+        )
+    return secrets
+
+
+def _send_one(
+    message: Message, facts: recheck.Send, secret: str, token: uuid.UUID, mailer: delivery.Mailer, clock: Clock
+) -> str:
     """Send one and settle it. Whatever goes wrong is this message's alone, but for Unreachable, which is raised."""
     by_mail = message.channel == Channel.EMAIL
     try:
-        mail = messages.email(message, site=facts.site, starts=facts.starts) if by_mail else None
-        text = None if by_mail else messages.sms(message, site=facts.site, starts=facts.starts)
+        say = messages.email if by_mail else messages.sms
+        said = say(message, site=facts.site, starts=facts.starts, due=facts.due, secret=secret)
     except ValidationError:
         return _settle(message, token, MessageState.FAILED, clock, _("The address is not valid."))
     except Exception as error:
@@ -174,10 +230,10 @@ def _send_one(message: Message, facts: recheck.Send, token: uuid.UUID, mailer: d
     if not _mark(message, token, clock):
         return LOST
     try:
-        if mail:
-            mailer.send(mail)
+        if by_mail:
+            mailer.send(said)
         else:
-            delivery.send_sms(to=str(message.patient.phone), text=text or "", key=str(message.message_id))
+            delivery.send_sms(to=str(message.patient.phone), text=said, key=str(message.message_id))
     except delivery.PutOff as no:
         return _put_off(message, token, clock, str(no))
     except delivery.Rejected as no:
@@ -185,9 +241,9 @@ def _send_one(message: Message, facts: recheck.Send, token: uuid.UUID, mailer: d
         return _refused(message, token, clock, str(no))
     except Exception as error:
         # It may have arrived. Only what the provider said may be kept in words.
-        said = str(error) if isinstance(error, delivery.Unclear) else type(error).__name__
+        answer = str(error) if isinstance(error, delivery.Unclear) else type(error).__name__
         logger.warning("Message %d is in doubt: %s", message.pk, type(error).__name__)
-        return _in_doubt(message, token, clock, said)
+        return _in_doubt(message, token, clock, answer)
     return _settle(message, token, MessageState.SENT, clock)
 
 

@@ -12,13 +12,15 @@ from django.db.models import QuerySet
 
 from clinic import ladder, wake
 from clinic.models import Appointment, Message, ReminderStep
-from clinic.models.outbox import MessageKind, MessageState, StepSubject, edition_of
+from clinic.models.outbox import MessageKind, MessageState, StepSubject, edition_of, said_of
 from clinic.services.dispatch import UNREACHABLE, Clock, dispatch_due
 from patients.models import Channel, Patient, Purpose
-from treatments.models import Series
+from treatments.models import Maintenance, Series
 
 # A confirmation of a whole series that could not leave for so long says nothing new any more.
 SERIES_CONFIRMATION_KEEPS = timedelta(days=7)
+# Who asked for a fresh link does not wait for it longer than this.
+FRESH_LINK_KEEPS = timedelta(days=1)
 # So long a change that the desk may still take back is not told.
 TO_UNDO = timedelta(minutes=5)
 AT_ONCE = timedelta(0)
@@ -73,6 +75,18 @@ def owe_series_change(*, series: Series, counts_from: str, now: datetime, wait: 
         now=now,
         wait=wait,
         not_after=now + SERIES_CONFIRMATION_KEEPS,
+    )
+
+
+def owe_fresh_link(*, patient: Patient, maintenance: Maintenance, now: datetime) -> None:
+    """Owe a new link in the place of one that has expired. The patient asked for it, so it needs no opt-in."""
+    _owe(
+        MessageKind.FRESH_LINK,
+        patient_id=patient.pk,
+        maintenance=maintenance,
+        counts_from=said_of(now),
+        now=now,
+        not_after=now + FRESH_LINK_KEEPS,
     )
 
 

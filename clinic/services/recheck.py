@@ -2,27 +2,29 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from django.db.models import Q, Value
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from clinic import ladder
-from clinic.models import Appointment, AppointmentStatus, Message, Site
-from clinic.models.outbox import MessageKind, edition_of, said_of
+from clinic.models import Appointment, AppointmentStatus, Message, MessageState, ReminderStep, Site
+from clinic.models.outbox import REMINDERS, MessageKind, StepSubject, edition_of, said_of
 from patients.models import Channel, Consent, Patient, Purpose
 from treatments.models import MaintenanceState
-
-NOTICES = [MessageKind.CONFIRMATION, MessageKind.CHANGE, MessageKind.CANCELLATION]
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Say it now: as of this site, about visits that start then."""
+    """Say it now: as of this site, about visits that start then, or about so many that are due."""
 
     site: Site
     starts: tuple[datetime, ...]
+    due: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,14 @@ class Drop:
     reason: str
 
 
-Verdict = Send | Postpone | Drop
+@dataclass(frozen=True, slots=True)
+class SaidWith:
+    """Another message, by its key, says it too."""
+
+    message: int
+
+
+Verdict = Send | Postpone | Drop | SaidWith
 
 
 class _NotDue(Exception):
@@ -50,15 +59,113 @@ class _Facts:
     visits_of_series: dict[int, list[Appointment]]
     last_sites: dict[int, Site]
     default_site: Site | None
+    # By patient: when reminders were sent of late, and the visits that those of today will speak of.
+    reminded: dict[int, list[datetime]]
+    to_come: dict[int, list[datetime]]
+    days_ahead: list[int]
+    # By message: what it says beside its own, where it was not sent at the first try.
+    says_too: dict[int, list[Message]]
 
 
 def verdicts(messages: Sequence[Message], *, now: datetime) -> dict[int, Verdict]:
-    """By message. `messages` come with patient, step, appointment with its site, maintenance and series."""
+    """By message. `messages` come with patient, step, appointment with its site, maintenance and series.
+
+    All that waits for one patient is to be among them: of the reminders one is sent, and says what the others would.
+    """
     facts = _facts(messages, now)
-    return {message.pk: _verdict(message, facts, now) for message in messages}
+    found = {message.pk: _verdict(message, facts, now) for message in messages}
+    reminders = defaultdict(list)
+    for message in messages:
+        if message.kind in REMINDERS and isinstance(found[message.pk], Send):
+            reminders[message.patient_id].append(message)
+    for patient, waiting in reminders.items():
+        found |= _one_of(waiting, found, facts, patient, now)
+    return found
+
+
+def _one_of(
+    waiting: Sequence[Message], found: dict[int, Verdict], facts: _Facts, patient: int, now: datetime
+) -> dict[int, Verdict]:
+    """One message for all the reminders of a patient, or none where there was one today or enough this week."""
+    sends = {message.pk: send for message in waiting if isinstance(send := found[message.pk], Send)}
+    zone: ZoneInfo = waiting[0].patient.time_zone or sends[waiting[0].pk].site.time_zone
+    # A visit comes at its hour, maintenance has days: so that of the two it is maintenance that waits.
+    visits = [message for message in waiting if message.appointment_id]
+    reminded = list(facts.reminded[patient])
+    if not visits and _has_a_visit_to_be_told_of(facts.to_come[patient], facts.days_ahead, zone, now):
+        reminded.append(now)
+    after = ladder.next_reminder(reminded, zone, now=now)
+    if after > now:
+        return {message.pk: _later(message, after) for message in waiting}
+    together = sorted(
+        visits or waiting,
+        # What may have arrived is sent again itself; by e-mail there is room for all of it.
+        key=lambda message: (-message.handed_over, message.channel != Channel.EMAIL, sends[message.pk].starts),
+    )
+    lead, *others = together
+    starts = sorted({start for message in together for start in sends[message.pk].starts})
+    cycles = {message.maintenance_id for message in together}
+    due = max(sends[lead.pk].due, len(cycles))
+    tomorrow = ladder.next_reminder([now], zone, now=now)
+    rest = [message for message in waiting if message not in together]
+    return {
+        lead.pk: replace(sends[lead.pk], starts=tuple(starts), due=due),
+        **{message.pk: SaidWith(lead.pk) for message in others},
+        **{message.pk: _later(message, tomorrow) for message in rest},
+    }
+
+
+def _has_a_visit_to_be_told_of(
+    starts: Sequence[datetime], days_ahead: Sequence[int], zone: ZoneInfo, now: datetime
+) -> bool:
+    """Whether a reminder of one of these visits goes later today."""
+    today = now.astimezone(zone).date()
+    return any(
+        (when := ladder.visit_reminder(start, days, zone, now=now)) > now and when.astimezone(zone).date() == today
+        for start in starts
+        for days in days_ahead
+    )
+
+
+def _later(message: Message, after: datetime) -> Verdict:
+    if after <= message.not_after:
+        return Postpone(after)
+    return Drop(_("The patient has had other messages, and its time passes before the next may go."))
 
 
 def _facts(messages: Sequence[Message], now: datetime) -> _Facts:
+    says_too = defaultdict(list)
+    if tried := [message.pk for message in messages if message.attempts]:
+        for other in (
+            Message.objects.filter(said_with__in=tried)
+            .select_related("patient", "step", "appointment__site", "maintenance")
+            .order_by("pk")
+        ):
+            says_too[other.said_with_id].append(other)
+    reminded = defaultdict(list)
+    if to_remind := {message.patient_id for message in messages if message.kind in REMINDERS}:
+        # What another process is sending at this moment counts as sent.
+        for patient, sent_at in (
+            Message.objects.filter(patient__in=to_remind, kind__in=REMINDERS)
+            .filter(
+                Q(state__in=[MessageState.SENT, MessageState.UNKNOWN], settled_at__gt=now - ladder.WEEK)
+                | Q(state=MessageState.SENDING)
+            )
+            .exclude(pk__in=[message.pk for message in messages])
+            .values_list("patient_id", Coalesce("settled_at", Value(now)))
+        ):
+            reminded[patient].append(sent_at)
+    to_come, days_ahead = defaultdict(list), []
+    if recalled := {message.patient_id for message in messages if message.kind == MessageKind.MAINTENANCE_REMINDER}:
+        steps = ReminderStep.objects.filter(active=True, subject=StepSubject.APPOINTMENT)
+        days_ahead = sorted(set(steps.values_list("offset_days", flat=True)))
+        horizon = now + timedelta(days=1 - min(days_ahead, default=0))
+        for patient, start in (
+            Appointment.objects.upcoming(now=now)
+            .filter(patient__in=recalled, starts_at__lt=horizon)
+            .values_list("patient_id", "starts_at")
+        ):
+            to_come[patient].append(start)
     patients = {message.patient_id for message in messages}
     consents = {
         (consent.patient_id, consent.purpose, consent.channel): consent.granted
@@ -87,7 +194,16 @@ def _facts(messages: Sequence[Message], now: datetime) -> _Facts:
         ):
             sites[visit.patient_id] = visit.site
         default = Site.objects.filter(active=True).order_by("pk").first()
-    return _Facts(consents=consents, visits_of_series=visits, last_sites=sites, default_site=default)
+    return _Facts(
+        consents=consents,
+        visits_of_series=visits,
+        last_sites=sites,
+        default_site=default,
+        reminded=reminded,
+        to_come=to_come,
+        days_ahead=days_ahead,
+        says_too=says_too,
+    )
 
 
 def _verdict(message: Message, facts: _Facts, now: datetime) -> Verdict:
@@ -95,7 +211,7 @@ def _verdict(message: Message, facts: _Facts, now: datetime) -> Verdict:
         return Drop(_("Its time has passed."))
     try:
         _check_patient(message, facts)
-        send = _what_is_true(message, facts, now)
+        send = _with_the_others(message, _what_is_true(message, facts, now), facts, now)
     except _NotDue as no:
         return Drop(str(no))
     when = _when(message, send.site, now)
@@ -104,6 +220,15 @@ def _verdict(message: Message, facts: _Facts, now: datetime) -> Verdict:
     if when <= message.not_after:
         return Postpone(when)
     return Drop(_("Its time passes within the quiet hours."))
+
+
+def _with_the_others(message: Message, send: Send, facts: _Facts, now: datetime) -> Send:
+    starts, due = set(send.starts), send.due
+    for other in facts.says_too.get(message.pk, []):
+        with suppress(_NotDue):
+            starts.update(_what_is_true(other, facts, now).starts)
+            due += 1
+    return replace(send, starts=tuple(sorted(starts)), due=due)
 
 
 def _check_patient(message: Message, facts: _Facts) -> None:
@@ -156,6 +281,10 @@ def _true_of_visit(message: Message, visit: Appointment, now: datetime) -> Send:
 def _true_of_maintenance(message: Message, facts: _Facts) -> Send:
     cycle = message.maintenance
     assert cycle is not None
+    if message.kind == MessageKind.FRESH_LINK:
+        if cycle.state not in (MaintenanceState.SCHEDULED, MaintenanceState.DEFERRED):
+            raise _NotDue(_("It is not to be booked any more."))
+        return Send(_home(message, facts), ())
     if cycle.state == MaintenanceState.BOOKED:
         raise _NotDue(_("It is booked."))
     if cycle.state != MaintenanceState.SCHEDULED:
@@ -175,7 +304,7 @@ def _home(message: Message, facts: _Facts) -> Site:
 def _when(message: Message, site: Site, now: datetime) -> datetime:
     """When it may be sent, from `now` on."""
     zone: ZoneInfo = message.patient.time_zone or site.time_zone
-    if message.kind in NOTICES:
+    if message.kind not in REMINDERS:
         # Somebody is waiting for it, and a mail wakes nobody.
         return now if message.channel == Channel.EMAIL else ladder.next_allowed(now, zone)
     assert message.step is not None

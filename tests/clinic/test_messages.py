@@ -31,6 +31,7 @@ def said(world, kind: str, starts=STARTS[:1], **patient) -> tuple[str, str]:
         pytest.param("cancellation", "Harbour: your visit on Tue 10 Mar 2026, 14:30 is cancelled", id="cancellation"),
         pytest.param("visit_reminder", "Harbour: see you on Tue 10 Mar 2026, 14:30", id="reminder of a visit"),
         pytest.param("maintenance", "Harbour: time for your next visit", id="maintenance"),
+        pytest.param("fresh_link", "Harbour: your new link", id="a fresh link"),
     ],
 )
 def test_each_kind_has_a_subject_and_a_text_with_name_and_link(world, settings, kind, subject):
@@ -41,12 +42,12 @@ def test_each_kind_has_a_subject_and_a_text_with_name_and_link(world, settings, 
     assert text.startswith("Dear Noor,\n")
     assert f"https://clinic.example{reverse('portal:course')}\n" in text
     assert text.endswith("\nHarbour\n")
-    assert "Tue 10 Mar 2026, 14:30" in text or kind == "maintenance"
+    assert "Tue 10 Mar 2026, 14:30" in text or kind in ("maintenance", "fresh_link")
     assert "\n\n\n" not in text
 
 
 def test_every_kind_of_message_is_tried_above():
-    assert set(MessageKind.values) == {"confirmation", "change", "cancellation", "visit_reminder", "maintenance"}
+    assert set(MessageKind.values) == {"confirmation", "change", "cancellation", "visit_reminder", "maintenance", "fresh_link"}
 
 
 def test_a_confirmation_of_several_visits_lists_them(world):

@@ -113,8 +113,7 @@ def test_a_single_session_needs_no_spacing():
         pytest.param(
             MaintenanceRule("every", 12, 12, "month"),
             "scheduled",
-            [Due(date(2027, 3, 2), date(2027, 3, 2)), Due(date(2028, 3, 2), date(2028, 3, 2))]
-            + [Due(date(2029, 3, 2), date(2029, 3, 2))],
+            [Due(date(year, 3, 2), date(year, 3, 2)) for year in (2027, 2028, 2029)],
             id="every year: the third year's last day included",
         ),
         pytest.param(

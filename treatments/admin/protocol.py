@@ -8,6 +8,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, F, OuterRef, QuerySet
 from django.db.models.functions import JSONObject
 from django.http import HttpRequest
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -197,7 +198,7 @@ def _refusals(form: Any, formsets: Sequence[Any]) -> list[str]:
     for formset in formsets:
         found += formset.non_form_errors()
         for row in formset.forms:
-            found += [f"{formset.model._meta.verbose_name}: {error}" for error in _errors_of(row)]
+            found += [f"{capfirst(formset.model._meta.verbose_name)}, {error}" for error in _errors_of(row)]
     return list(dict.fromkeys(found))
 
 

@@ -51,6 +51,8 @@ class PartOf:
         if isinstance(field, ModelChoiceField):
             # The rows of one form offer the same choices; they are read once.
             field.choices = list(field.choices)
+            # A row has room to add what is missing or to correct it, and not for more.
+            field.widget.can_delete_related = field.widget.can_view_related = False
         return field
 
 
@@ -185,8 +187,9 @@ class MaintenanceInline(OnlyFor, PartOf, admin.StackedInline):
             None,
             {
                 "fields": [
-                    ("kind", "min", "max", "unit", "times_per_year", "at_least"),
-                    ("treatment", "text", "only_for", "position"),
+                    ("kind", "min", "max", "unit", "times_per_year"),
+                    ("treatment", "text"),
+                    ("only_for", "position", "at_least"),
                 ]
             },
         )

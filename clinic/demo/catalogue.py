@@ -1,5 +1,6 @@
 """What the demo clinic does: its visits phase by phase, and complete protocols of its own beside the built-in ones."""
 
+from datetime import datetime
 from typing import Any
 
 from clinic.demo.places import CONSULTATION, HYDRAFACIAL, NEEDLING, PEN, RF, RF_NEEDLING, SKIN_CARE
@@ -19,6 +20,7 @@ from treatments.models import (
     Treatment,
 )
 from treatments.models.choices import ProtocolStatus
+from treatments.services import protocols
 
 # Name, minutes, takes the practitioner, takes a device of this kind. Every phase takes the room.
 VISITS: dict[str, list[tuple[str, int, bool, str | None]]] = {
@@ -99,9 +101,9 @@ QUESTIONS = [
 MILESTONES = [("Redness has settled", 1, 3, None), ("First change to be seen", 28, 42, None), ("Result", None, None, 6)]
 
 
-def load() -> None:
+def load(*, now: datetime) -> None:
     """The built-in protocols, then the clinic's own visits and protocols."""
-    library.load()
+    library.load(now=now)
     _load_visits()
     serum = AddOn.objects.get_or_create(name="Hyaluronic acid serum")[0]
     lamp = AddOn.objects.get_or_create(name="LED light", defaults={"extra_minutes": 15})[0]
@@ -135,6 +137,8 @@ def load() -> None:
         if needles:
             _add_care(protocol)
     _add_severe_acne()
+    for protocol in Protocol.objects.filter(versions=None):
+        protocols.record_change(protocol=protocol, by=None, now=now)
 
 
 def _load_visits() -> None:

@@ -26,7 +26,7 @@ def load(*, now: datetime, write: Callable[[str], None]) -> None:
         return
     write("Loading the built-in protocols and a lifelike clinic …")
     rng = Random(SEED)  # noqa: S311 - a story, not a secret
-    catalogue.load()
+    catalogue.load(now=now)
     staff = people.load_staff(practitioners=places.GIVES, password=DEMO_PASSWORD)
     today = walltime.day_of(now, places.LONDON_TIME)
     sites = places.load(today=today, users=staff.practitioners)

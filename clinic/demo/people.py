@@ -35,21 +35,25 @@ PLACES = ["site", "openinghours", "closure", "resource", "workinghours", "absenc
 LOOK, WORK = ["view"], ["view", "add", "change"]
 # To book a session outside its window takes a judgement that the desk does not make.
 JUDGE = (["override"], ["window"])
+MOVE = (["move"], ["series_version"])
+OPERATE = (["operate"], ["sending"])
 GROUPS: dict[str, list[tuple[list[str], list[str]]]] = {
     "receptionist": [
         (WORK, ["patient", "series", "session", "maintenance", "appointment"]),
         (["view", "add"], ["consent"]),
         (LOOK, [*READS, *CATALOGUE, *PROTOCOLS, *PLACES]),
     ],
-    "practitioner": [(LOOK, [*READS, *CATALOGUE, *PROTOCOLS, *PLACES]), JUDGE],
+    "practitioner": [(LOOK, [*READS, *CATALOGUE, *PROTOCOLS, *PLACES]), JUDGE, MOVE],
     "manager": [
         (WORK, ["patient", "series", "session", "maintenance", "appointment"]),
         (["view", "add"], ["consent"]),
         ([*WORK, "delete"], PLACES),
         (LOOK, [*READS, *CATALOGUE, *PROTOCOLS]),
         JUDGE,
+        MOVE,
+        OPERATE,
     ],
-    "admin": [([*WORK, "delete"], [*CATALOGUE, *PROTOCOLS, *PLACES]), (LOOK, READS), JUDGE],
+    "admin": [([*WORK, "delete"], [*CATALOGUE, *PROTOCOLS, *PLACES]), (LOOK, READS), JUDGE, MOVE, OPERATE],
 }
 
 

@@ -376,3 +376,14 @@ def test_a_series_that_is_where_it_should_be_has_nothing_to_show(series, clinici
     assert "on the current version already" in answer.content.decode()
     with pytest.raises(NotMovable):
         moving.plan(series)
+
+
+@pytest.mark.parametrize(("may", "there"), [(True, True), (False, False)], ids=["may move", "may not"])
+def test_the_patients_page_leads_there_once_there_is_a_newer_version(may, there, series, world, clinician, client):
+    client.force_login(clinician if may else world.desk)
+    link, page = reverse("desk:series-version", args=[series.pk]), reverse("desk:patient", args=[series.patient_id])
+    assert link not in client.get(page).content.decode()
+
+    change(world, spacing_max=7)
+
+    assert (link in client.get(page).content.decode()) is there

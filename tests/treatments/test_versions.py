@@ -12,12 +12,13 @@ from django.urls import reverse
 from patients.models import Patient
 from tests.treatments.documents import BARE, FULL
 from treatments import library, words
+from treatments.documents import Document, Override
 from treatments.models import LibraryText, MaintenanceRule, Protocol, ProtocolVersion, Series
 from treatments.services import protocols, storing
 from treatments.services import series as courses
 from treatments.services.protocols import ProtocolNotChangeable
 from treatments.terms import MaintenanceRule as Rule
-from treatments.terms import Phase, SessionCount, Spacing
+from treatments.terms import Phase, SessionCount, Spacing, Terms
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 LATER = datetime(2026, 4, 2, 8, 0, tzinfo=UTC)
@@ -193,6 +194,14 @@ SAID = [
 @pytest.mark.parametrize(("values", "said"), SAID)
 def test_differences_are_said_in_words(values, said):
     assert list(map(str, words.differences(FULL, replace(FULL, **values)))) == said
+
+
+@pytest.mark.parametrize("kind", [Document, Override, Terms])
+def test_every_part_has_its_words(kind):
+    """A part without words would change unseen."""
+    said_elsewhere = {"overrides"} if kind is Document else {"concerns", "area", "depth_min_mm", "depth_max_mm"}
+
+    assert set(kind.__dataclass_fields__) - set(words.SINGLE) - set(words.ROWS) <= said_elsewhere
 
 
 def test_rows_in_another_order_are_said_to_be():

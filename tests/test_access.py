@@ -53,6 +53,8 @@ SIGN_IN = ("/accounts/login/", "/admin/login/")
 SAMPLES = {
     ("desk:patient*", "pk"): lambda: Patient.objects.get(given_name="Foreign").pk,
     ("desk:series-new", "pk"): lambda: Patient.objects.get(given_name="Foreign").pk,
+    ("desk:worklist-*", "kind"): lambda: "maintenance",
+    ("desk:worklist-*", "pk"): lambda: apps.get_model("treatments.Maintenance").objects.earliest("pk").pk,
     ("desk:visit-new", "pk"): lambda: Patient.objects.get(given_name="Foreign").pk,
     ("desk:maintenance-decide", "pk"): lambda: apps.get_model("treatments.Maintenance").objects.earliest("pk").pk,
     ("desk:series-version", "pk"): lambda: apps.get_model("treatments.Series").objects.filter(state="active").get().pk,

@@ -244,7 +244,7 @@ def _ahead(rule: MaintenanceRule, anchor: date | None) -> Step:
     due = rules.due(rule, anchor) if anchor else None
     if due is None:
         return Step(state="scheduled", label=label, detail=_("counted from the last session"))
-    when = _("about %s") % date_format(due.from_, "F Y")
+    when = _("about %s") % date_format(due.from_, "YEAR_MONTH_FORMAT")
     return Step(state="scheduled", label=label, when=when, detail=_("counted from the last session"), due=due)
 
 
@@ -263,17 +263,17 @@ def _so_many(low: int, high: int, unit: str) -> str:
 
 
 def in_words(day: date) -> str:
-    return date_format(day, "D j M Y")
+    return date_format(day, "DATE_FORMAT")
 
 
 def at(appointment: Appointment) -> str:
     """Day and time by the clock of the appointment's site."""
-    return date_format(appointment.starts_at.astimezone(appointment.site.time_zone), "D j M Y, H:i")
+    return date_format(appointment.starts_at.astimezone(appointment.site.time_zone), "DATETIME_FORMAT")
 
 
 def span(first: date, last: date) -> str:
     """From one day to another, the year once where it is the same."""
     if first == last:
         return in_words(first)
-    start = date_format(first, "D j M") if first.year == last.year else in_words(first)
+    start = date_format(first, "SHORT_DAY_FORMAT") if first.year == last.year else in_words(first)
     return f"{start} – {in_words(last)}"

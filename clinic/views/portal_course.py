@@ -2,19 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils import timezone
-from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 
 from clinic import walltime
 from clinic.models import Appointment, AppointmentStatus, Site
-from clinic.services import course_view
+from clinic.services import course_view, screening
 from clinic.services.course_view import Course, Step
+from clinic.views import portal_care, portal_visit
+from clinic.views.portal_page import patient_required
 from patients.models import Patient
 from treatments.models import SeriesState
 
@@ -22,6 +23,8 @@ TO_COME = (AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED)
 HAPPENED = (AppointmentStatus.FULFILLED, AppointmentStatus.NO_SHOW)
 UPKEEP_AHEAD = ("due", "overdue", "scheduled", "booked", "waiting", "deferred")
 SHOWN_AT_ONCE = 5
+# So long after a visit its aftercare stands on the first page.
+AFTERCARE_SHOWN = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Upkeep:
     when: str
     state: str
     meaning: str
+    book: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +52,14 @@ class Strip:
     to_book: bool
 
 
-def course(request: HttpRequest) -> HttpResponse:
-    """The signed-in patient's own course. 404 for everybody without one; nothing in the address says whose it is."""
-    patient = get_object_or_404(Patient.objects.current(), user=request.user)
+@patient_required
+def course(request: HttpRequest, patient: Patient) -> HttpResponse:
+    """The signed-in patient's own course. Nothing in the address says whose it is."""
     now = timezone.now()
     appointments = list(
-        patient.appointments.select_related("site", "treatment", "practitioner", "room", "session").order_by(
-            "starts_at", "pk"
-        )
+        patient.appointments.select_related(
+            "site", "treatment", "practitioner", "room", "session__series", "maintenance__series__protocol"
+        ).order_by("starts_at", "pk")
     )
     courses = course_view.courses(patient, appointments=appointments, now=now)
     to_come = [visit for visit in appointments if visit.status in TO_COME and visit.ends_at > now]
@@ -70,7 +74,12 @@ def course(request: HttpRequest) -> HttpResponse:
     context = {
         "patient": patient,
         "next": upcoming,
-        "next_is": _number(upcoming) if upcoming else "",
+        "next_is": portal_visit.number(upcoming) if upcoming else "",
+        "care": portal_care.of_visit(upcoming) if upcoming else None,
+        "aftercare": _aftercare(past, now=now),
+        "screening": screening.state(screening.before(upcoming)) if upcoming else "",
+        "why_not": portal_visit.why_not(upcoming, now=now) if upcoming else "",
+        "others": to_come[1:],
         "own_zone": _own_zone(patient, upcoming),
         "after": _after(to_come, courses),
         "site": site,
@@ -80,10 +89,7 @@ def course(request: HttpRequest) -> HttpResponse:
         "past": past[:SHOWN_AT_ONCE],
         "earlier": past[SHOWN_AT_ONCE:],
     }
-    response = render(request, "portal/course.html", context)
-    # "Back" after signing out shows nobody's course.
-    add_never_cache_headers(response)
-    return response
+    return render(request, "portal/course.html", context)
 
 
 def _site(appointments: Sequence[Appointment]) -> Site | None:
@@ -100,10 +106,11 @@ def _own_zone(patient: Patient, visit: Appointment | None) -> ZoneInfo | None:
     return None if same else patient.time_zone
 
 
-def _number(visit: Appointment) -> str:
-    if visit.session is not None:
-        return _("session %d") % visit.session.number
-    return _("maintenance") if visit.maintenance_id is not None else ""
+def _aftercare(past: Sequence[Appointment], *, now: datetime) -> Sequence[portal_care.Said]:
+    """What is still to be done after the latest visit, while that is fresh."""
+    if not past or past[0].status == AppointmentStatus.NO_SHOW or past[0].ends_at < now - AFTERCARE_SHOWN:
+        return ()
+    return portal_care.of_visit(past[0]).after
 
 
 def _after(to_come: Sequence[Appointment], courses: Sequence[Course]) -> list[str]:
@@ -188,9 +195,9 @@ def _plain(step: Step, visit: Appointment | None) -> Step:
 
 def _upkeep(step: Step, course: Course) -> Upkeep:
     meanings = {
-        "scheduled": _("Nothing to do yet. The clinic gets in touch when it is time."),
-        "due": _("It is time now. Call the clinic to book it."),
-        "overdue": _("This day has passed, and it can still be done. Call the clinic to book it."),
+        "scheduled": _("Nothing to do yet: the clinic gets in touch when it is time. You can book it now."),
+        "due": _("It is time now."),
+        "overdue": _("This day has passed, and it can still be done."),
         "booked": _("It is booked."),
         "waiting": _("Your clinician decides when it makes sense. Ask at your next visit."),
         "deferred": _("Put off for now, as you agreed with the clinic."),
@@ -201,7 +208,14 @@ def _upkeep(step: Step, course: Course) -> Upkeep:
     meaning = meanings[step.state]
     if step.maintenance is None and step.state == "scheduled":
         meaning = _("The days are counted from your last session, so they are settled when that is done.")
-    return Upkeep(title=_treatment(step, course), when=when, state=step.state, meaning=meaning)
+    bookable = step.state in ("scheduled", "due", "overdue", "deferred") and step.due is not None
+    return Upkeep(
+        title=_treatment(step, course),
+        when=when,
+        state=step.state,
+        meaning=meaning,
+        book=step.maintenance if bookable else None,
+    )
 
 
 def _treatment(step: Step, course: Course) -> str:

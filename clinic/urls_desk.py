@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from clinic.views import desk_appointments, desk_day, desk_diary, desk_patients, desk_series, desk_series_version, desk_visit
+from clinic.views import (
+    desk_appointments,
+    desk_day,
+    desk_diary,
+    desk_move,
+    desk_patients,
+    desk_series,
+    desk_series_version,
+    desk_visit,
+)
 
 app_name = "desk"
 
@@ -15,6 +24,9 @@ urlpatterns = [
     path("appointments/<int:pk>/attend/", desk_appointments.attend, name="appointment-attend"),
     path("appointments/<int:pk>/no-show/", desk_appointments.no_show, name="appointment-no-show"),
     path("appointments/<int:pk>/cancel/", desk_appointments.cancel, name="appointment-cancel"),
+    path("appointments/<int:pk>/move/", desk_move.move, name="appointment-move"),
+    path("appointments/<int:pk>/change/<slug:kind>/", desk_move.change, name="appointment-change"),
+    path("appointments/<int:pk>/undo/", desk_move.undo, name="appointment-undo"),
     path("patients/", desk_patients.PatientSearchView.as_view(), name="patient-search"),
     path("patients/new/", desk_patients.PatientNewView.as_view(), name="patient-new"),
     path("patients/<int:pk>/", desk_patients.PatientView.as_view(), name="patient"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Literal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pghistory
 from django.contrib.auth.models import User
@@ -350,7 +350,8 @@ def options(scene: Scene, *, now: datetime, until: date | None = None) -> Propos
         order=_order(scene, had, now),
         now=now,
         until=until,
-        without=_leaving(scene, ()),
+        # Where a later visit of the course stands is free too: it may give way.
+        without=_leaving(scene, [n for n in booked if n > scene.number and _can_follow(scene, n)]),
     )
 
 
@@ -365,6 +366,36 @@ def place_then(scene: Scene, day: date, clock, *, practitioner: int | None, room
         raise NotBookable(_("The clocks go forward that night, so this time does not exist.")) from error
     had = scene.course.booked[scene.number]
     return replace(had, day=day, start=start, practitioner=practitioner or had.practitioner, room=room or had.room)
+
+
+class NeedsAnAnswer(NotBookable):
+    """What becomes of a missed session, or of those after it, is not settled by the terms: the desk has to say it."""
+
+
+def missed(*, appointment: Appointment, by: User, now: datetime) -> Appointment:
+    """Record that the patient did not come, by the terms of the series.
+
+    Raises NeedsAnAnswer where they leave open what becomes of the session, or later visits would not fit any more; and
+    NotChangeable.
+    """
+    forfeit = False
+    if appointment.session is not None and appointment.status == "booked" and appointment.starts_at <= now:
+        rule = appointment.session.series.terms.no_show
+        if rule not in ("repeat", "forfeit"):
+            raise NeedsAnAnswer(_("The terms of the course leave open what becomes of a missed session."))
+        forfeit = rule == "forfeit"
+    try:
+        carry_out(
+            appointment=appointment,
+            change=Change(kind="no_show", forfeit=forfeit),
+            tell=False,
+            by=by,
+            now=now,
+            key=uuid4(),
+        )
+    except OutsideWindow as refusal:
+        raise NeedsAnAnswer(str(refusal)) from refusal
+    return Appointment.objects.select_related("patient", "session").get(pk=appointment.pk)
 
 
 # --- Doing it ---------------------------------------------------------------------------------

@@ -15,12 +15,13 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
+from django_htmx.http import HttpResponseClientRedirect
 
 from clinic import walltime
 from clinic.forms.appointment import CancelForm
 from clinic.models import LIVE, Appointment, AppointmentStatus, Resource
 from clinic.permissions import staff_required
-from clinic.services import booking
+from clinic.services import booking, ripple, undo
 from clinic.views.desk_day import possible_actions, visits
 from patients.errors import Refused
 from patients.services import record_view
@@ -75,6 +76,7 @@ def _described(appointment: Appointment, *, now: datetime) -> dict:
     zone, starts_at = appointment.site.time_zone, appointment.starts_at
     ended = appointment.status not in LIVE
     session = appointment.session
+    undoes = undo.possible(appointment)
     return {
         "appointment": appointment,
         "zone": zone,
@@ -85,7 +87,12 @@ def _described(appointment: Appointment, *, now: datetime) -> dict:
         "stages": list(_stages(appointment)),
         "devices": _devices(appointment),
         "status_by": _name(appointment.status_by),
-        "actions": possible_actions(appointment.status, starts_at=starts_at, zone=zone, now=now),
+        "actions": [
+            *possible_actions(appointment.status, starts_at=starts_at, zone=zone, now=now),
+            *(["attended"] if appointment.status in (AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED) else []),
+            *(["undo"] if undoes else []),
+        ],
+        "undoes": undoes,
         "ended": ended,
         "rebook_series": session.series_id if ended and session is not None and _open_again(appointment) else None,
         "booked_again": _booked_again(appointment) if ended else None,
@@ -229,7 +236,8 @@ def attend(request: HttpRequest, pk: int) -> HttpResponse:
 
 @staff_required
 def no_show(request: HttpRequest, pk: int) -> HttpResponse:
-    return _record(request, pk, booking.no_show, _missed)
+    """By the terms of the series; where they leave it open, or later visits would not fit, the desk is asked."""
+    return _record(request, pk, ripple.missed, _missed)
 
 
 def _record(
@@ -242,10 +250,13 @@ def _record(
     now = timezone.now()
     try:
         done = service(appointment=appointment, by=request.user, now=now)
+    except ripple.NeedsAnAnswer:
+        question = reverse("desk:appointment-change", args=[pk, "missed"])
+        return HttpResponseClientRedirect(question) if request.htmx else redirect(question)
     except Refused as refusal:
         messages.warning(request, str(refusal))
     else:
-        messages.success(request, words(done))
+        messages.success(request, words(done), extra_tags=f"undo-{pk}")
     if request.htmx:
         return _fresh_row(request, appointment, now=now)
     return redirect(f"{_back(request, appointment)}#visit-{pk}")
@@ -292,6 +303,8 @@ def _next_maintenance(cycles) -> str:
 
 def _missed(done: Appointment) -> str:
     said = _("%s did not come.") % done.patient
+    if done.session is not None and done.session.state == "skipped":
+        return f"{said} {_('By the terms of the course the session is not repeated.')}"
     if done.session_id is not None:
         return f"{said} {_('The session is to be booked again.')}"
     if done.maintenance_id is not None:
@@ -311,6 +324,7 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
             form.add_error(None, str(refusal))
             appointment = _get(pk)
         else:
-            messages.success(request, _("Cancelled. The time is free again, and the patient will be told."))
+            said = _("Cancelled. The time is free again, and the patient will be told.")
+            messages.success(request, said, extra_tags=f"undo-{pk}")
             return redirect("desk:appointment", pk=pk)
     return render(request, "desk/appointment_cancel.html", {**_described(appointment, now=now), "form": form})

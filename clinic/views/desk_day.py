@@ -176,6 +176,7 @@ def possible_actions(status: str, *, starts_at: datetime, zone: ZoneInfo, now: d
         "arrive": booked and day == today,
         "attend": open_ and day <= today,
         "no-show": booked and starts_at <= now,
+        "move": booked,
         "cancel": open_,
     }
     return [action for action, makes_sense in offered.items() if makes_sense]

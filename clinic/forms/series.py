@@ -57,14 +57,20 @@ class CaseForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.terms: Terms | None = None
         self.asks: set[str] = {"protocol"}
-        published = Protocol.objects.published().select_related("treatment").with_parts()
-        self.fields["protocol"].queryset = published
-        if protocol := self._chosen(published):
-            self._ask_for(protocol)
+        self.fields["protocol"].queryset = Protocol.objects.published()
+        self.protocol = self._chosen()
+        if self.protocol is not None:
+            self._ask_for(self.protocol)
 
-    def _chosen(self, published) -> Protocol | None:
+    def _chosen(self) -> Protocol | None:
+        """The protocol with all its parts, read once for everything that is asked of it."""
         key = self.data.get("protocol", "") if self.is_bound else ""
-        return published.filter(pk=key).first() if key.isascii() and key.isdigit() and len(key) < 18 else None
+        if not (key.isascii() and key.isdigit() and len(key) < 18):
+            return None
+        return Protocol.objects.published().select_related("treatment").with_parts().filter(pk=key).first()
+
+    def clean_protocol(self) -> Protocol:
+        return self.protocol or self.cleaned_data["protocol"]
 
     def _ask_for(self, protocol: Protocol) -> None:
         overrides = list(protocol.overrides.all())
@@ -80,6 +86,12 @@ class CaseForm(forms.Form):
             "depth_mm": any(override.names_depth for override in overrides),
         }
         self.asks |= {name for name, needed in asked.items() if needed}
+
+    def full_clean(self) -> None:
+        super().full_clean()
+        # What is wrong is shown, also where this protocol would not have asked for it.
+        if self.is_bound:
+            self.asks |= {"spacing" if name.startswith("spacing") else name for name in self._errors}
 
     def clean(self) -> dict:
         data = super().clean()
@@ -100,10 +112,12 @@ class CaseForm(forms.Form):
         if "spacing" in self.asks and (least or most) and not (least and most and least <= most):
             self.add_error("spacing_max", _("Give the least and the most, the least first."))
             return data
-        try:
-            courses.agree(self.choice())
-        except SeriesNotPossible as error:
-            self.add_error({"spacing": "spacing_min"}.get(error.field or "", error.field), str(error))
+        choice = self.choice()
+        for settle in (courses.counted, courses.spaced):
+            try:
+                settle(self.terms, choice)
+            except SeriesNotPossible as error:
+                self.add_error({"spacing": "spacing_min"}.get(error.field or "", error.field), str(error))
         return data
 
     def _ask_what_is_open(self, terms: Terms) -> None:
@@ -141,7 +155,9 @@ class WishesForm(forms.Form):
     """Step two: where, from when, and what the patient would like."""
 
     site = forms.ModelChoiceField(label=_("Site"), queryset=Site.objects.filter(active=True), empty_label=None)
-    first_day = forms.DateField(label=_("First session from"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    first_day = forms.DateField(
+        label=_("First session from"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
     practitioner = forms.ModelChoiceField(
         label=_("Practitioner, if possible"),
         queryset=Resource.objects.none(),
@@ -156,7 +172,9 @@ class WishesForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
     )
     earliest_time = forms.TimeField(
-        label=_("Start no earlier than"), required=False, widget=forms.TimeInput(attrs={"type": "time", "step": 900}, format="%H:%M")
+        label=_("Start no earlier than"),
+        required=False,
+        widget=forms.TimeInput(attrs={"type": "time", "step": 900}, format="%H:%M"),
     )
     latest_time = forms.TimeField(
         label=_("Start no later than"),

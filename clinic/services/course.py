@@ -178,7 +178,7 @@ def propose(
     visits = tuple(_stretches(course, number) for number in course.numbers)
     today = walltime.day_of(now, order.site.time_zone)
     first, overdue = _first_window(course, order, today)
-    last = max(_last_day(course, first, today), min(until or first.earliest, horizon.last_day(today)))
+    last = max(_last_day(course, order, first, today), min(until or first.earliest, horizon.last_day(today)))
     diary = horizon.read(
         site=order.site,
         treatment=course.treatment,
@@ -223,16 +223,17 @@ def _first_window(course: Course, order: Order, today: date) -> tuple[Window, bo
     return soon, course.anchor is not None
 
 
-def _last_day(course: Course, first: Window, today: date) -> date:
+def _last_day(course: Course, order: Order, first: Window, today: date) -> date:
     """The last day that any open session could have; no more of the diary is read than that."""
     limit = horizon.last_day(today)
+    settled = {**order.pinned, **course.booked}
     day = first.latest
-    for _number in course.numbers[1:]:
-        if day >= limit:
-            break
-        day = rules.window_after(course.spacing, day).latest
-    booked = max((choice.day for choice in course.booked.values()), default=day)
-    return max(min(max(day, booked), limit), first.earliest)
+    for place, number in enumerate(course.numbers):
+        if place and day < limit:
+            day = rules.window_after(course.spacing, day).latest
+        if number in settled:
+            day = max(day, settled[number].day)
+    return max(min(day, limit), first.earliest)
 
 
 @whole

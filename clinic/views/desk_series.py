@@ -129,7 +129,6 @@ class _Page:
         self.booking = "book" in request.POST and self.settled_now is None
         self.lost: tuple[int, ...] = ()
         self.problem = ""
-        self.needs_reason: tuple[int, ...] = ()
 
     def answer(self) -> HttpResponse:
         posted = self.request.POST
@@ -225,7 +224,7 @@ class _Page:
             if found := re.fullmatch(r"shown-(\d{1,3})", name, re.ASCII):
                 number = found[1]
                 typed = f"{posted.get(f'date-{number}', '')}T{posted.get(f'time-{number}', '')}"
-                if typed != shown:
+                if typed not in (shown, "T"):
                     return int(number), "own"
         return None
 
@@ -246,7 +245,7 @@ class _Page:
             kept = courses.settled(proposal, without=self.lost)
             return self._page(courses.propose(course=proposal.course, order=kept, now=self.now), status=409)
         except OutsideWindow as refusal:
-            self.needs_reason, self.problem = refusal.numbers, str(refusal)
+            self.problem = str(refusal)
             return self._page(proposal, status=422)
         except Refused as refusal:
             self.problem = str(refusal)

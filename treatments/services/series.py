@@ -72,10 +72,11 @@ def agree(choice: Choice) -> Agreed:
         area=choice.area or None,
         depth_mm=choice.depth_mm,
     )
-    return Agreed(terms=_spaced(terms, choice), count=_counted(terms, choice))
+    return Agreed(terms=spaced(terms, choice), count=counted(terms, choice))
 
 
-def _counted(terms: Terms, choice: Choice) -> int:
+def counted(terms: Terms, choice: Choice) -> int:
+    """The number of sessions; raises SeriesNotPossible as `agree` does."""
     said = terms.sessions
     count = choice.count or said.typical or said.min
     if count is None:
@@ -92,7 +93,8 @@ def _counted(terms: Terms, choice: Choice) -> int:
     return count
 
 
-def _spaced(terms: Terms, choice: Choice) -> Terms:
+def spaced(terms: Terms, choice: Choice) -> Terms:
+    """The terms with a spacing; raises SeriesNotPossible as `agree` does."""
     spacing = terms.spacing or choice.spacing
     if spacing is None:
         raise SeriesNotPossible(

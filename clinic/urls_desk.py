@@ -11,6 +11,7 @@ from clinic.views import (
     desk_series,
     desk_series_version,
     desk_visit,
+    desk_worklist,
 )
 
 app_name = "desk"
@@ -38,4 +39,8 @@ urlpatterns = [
     path("series/<int:pk>/version/", desk_series_version.move, name="series-version"),
     path("patients/<int:pk>/visits/new/", desk_visit.new, name="visit-new"),
     path("maintenance/<int:pk>/", desk_visit.decide, name="maintenance-decide"),
+    path("worklist/", desk_worklist.show, name="worklist"),
+    path("worklist/csv/", desk_worklist.export, name="worklist-csv"),
+    path("worklist/<slug:kind>/<int:pk>/", desk_worklist.row, name="worklist-row"),
+    path("worklist/<slug:kind>/<int:pk>/take/", desk_worklist.take, name="worklist-take"),
 ]

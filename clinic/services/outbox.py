@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from clinic import ladder, wake
 from clinic.models import Appointment, Message, ReminderStep
 from clinic.models.outbox import MessageKind, MessageState, StepSubject, edition_of, said_of
-from clinic.services.dispatch import UNREACHABLE, Clock, dispatch_due
+from clinic.services.dispatch import HAND_OVERS, UNREACHABLE, Clock, dispatch_due
+from patients.errors import Refused
 from patients.models import Channel, Patient, Purpose
 from treatments.models import Maintenance, Series
 
@@ -136,6 +138,48 @@ def _owe(
     # One INSERT ... ON CONFLICT DO NOTHING: said already is said.
     Message.objects.bulk_create([message], ignore_conflicts=True)
     wake.after_commit()
+
+
+class NotRetryable(Refused):
+    """The message may have arrived, or comes too late, or needs no other try."""
+
+
+@transaction.atomic
+def retry(*, message: Message, now: datetime) -> Message:
+    """Let a message that failed wait to be sent again, to the address that the patient has now.
+
+    Raises NotRetryable for one that may have arrived: a mail can be told from the first by its Message-ID, once; a text
+    message cannot, and is never sent again blindly.
+    """
+    message = _in_trouble(message)
+    if message.handed_over >= HAND_OVERS[Channel(message.channel)]:
+        raise NotRetryable(_("It may have arrived. Ask the patient, then settle it by hand."))
+    if message.not_after <= now:
+        raise NotRetryable(_("Its time has passed. Call the patient, then settle it by hand."))
+    message.state, message.reason, message.settled_at, message.not_before = MessageState.PENDING, "", None, now
+    # As after a first try, so that what it says for others too is looked up again.
+    message.attempts = 1
+    message.save(update_fields=["state", "reason", "settled_at", "not_before", "attempts"])
+    wake.after_commit()
+    return message
+
+
+@transaction.atomic
+def settle_by_hand(*, message: Message, arrived: bool, now: datetime) -> Message:
+    """Note what became of a message that failed or is in doubt, as somebody found out. Raises NotRetryable."""
+    message = _in_trouble(message)
+    message.state = MessageState.SENT if arrived else MessageState.DROPPED
+    message.reason = _("Settled by hand: it arrived.") if arrived else _("Settled by hand: it did not arrive.")
+    message.settled_at = now
+    message.save(update_fields=["state", "reason", "settled_at"])
+    return message
+
+
+def _in_trouble(message: Message) -> Message:
+    message = Message.objects.select_for_update(no_key=True).get(pk=message.pk)
+    if message.state not in (MessageState.FAILED, MessageState.UNKNOWN):
+        raise NotRetryable(_("This message is: %s.") % message.get_state_display())
+    return message
 
 
 def run(*, now: datetime) -> Counter[str]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q, Value
+from django.db.models import Max, Q, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from clinic import ladder
-from clinic.models import Appointment, AppointmentStatus, Message, MessageState, ReminderStep, Site
+from clinic.models import Appointment, AppointmentStatus, Message, MessageState, ReminderStep, Site, WorklistNote
 from clinic.models.outbox import REMINDERS, MessageKind, StepSubject, edition_of, said_of
 from patients.models import Channel, Consent, Patient, Purpose
 from treatments.models import MaintenanceState
@@ -65,6 +65,8 @@ class _Facts:
     days_ahead: list[int]
     # By message: what it says beside its own, where it was not sent at the first try.
     says_too: dict[int, list[Message]]
+    # By maintenance cycle: until when it rests, because the desk was in touch about it.
+    resting: dict[int, datetime]
 
 
 def verdicts(messages: Sequence[Message], *, now: datetime) -> dict[int, Verdict]:
@@ -203,7 +205,16 @@ def _facts(messages: Sequence[Message], now: datetime) -> _Facts:
         to_come=to_come,
         days_ahead=days_ahead,
         says_too=says_too,
+        resting=_resting(messages, now),
     )
+
+
+def _resting(messages: Sequence[Message], now: datetime) -> dict[int, datetime]:
+    cycles = {message.maintenance_id for message in messages if message.kind == MessageKind.MAINTENANCE_REMINDER}
+    if not cycles:
+        return {}
+    notes = WorklistNote.objects.filter(maintenance__in=cycles, hidden_until__gt=now).order_by()
+    return dict(notes.values("maintenance").annotate(until=Max("hidden_until")).values_list("maintenance", "until"))
 
 
 def _verdict(message: Message, facts: _Facts, now: datetime) -> Verdict:
@@ -214,7 +225,12 @@ def _verdict(message: Message, facts: _Facts, now: datetime) -> Verdict:
         send = _with_the_others(message, _what_is_true(message, facts, now), facts, now)
     except _NotDue as no:
         return Drop(str(no))
-    when = _when(message, send.site, now)
+    rests_until = now
+    if message.maintenance_id and message.kind == MessageKind.MAINTENANCE_REMINDER:
+        rests_until = facts.resting.get(message.maintenance_id, now)
+    if rests_until > message.not_after:
+        return Drop(_("The clinic was in touch with the patient about it."))
+    when = _when(message, send.site, rests_until)
     if when <= now:
         return send
     if when <= message.not_after:

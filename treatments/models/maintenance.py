@@ -72,6 +72,8 @@ class Maintenance(models.Model):
         verbose_name_plural = _("maintenance")
         indexes = [
             models.Index(fields=["due_from"], name="maintenance_scheduled_due", condition=Q(state="scheduled")),
+            models.Index(fields=["deferred_until"], name="maintenance_put_off", condition=Q(state="deferred")),
+            models.Index(fields=["anchor", "id"], name="maintenance_to_decide", condition=Q(state="waiting")),
         ]
         constraints = [
             models.UniqueConstraint(fields=["series", "rule", "cycle"], name="maintenance_cycle_once"),

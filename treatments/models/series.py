@@ -57,6 +57,7 @@ class Series(models.Model):
     class Meta:
         verbose_name = _("series")
         verbose_name_plural = _("series")
+        indexes = [models.Index(fields=["id"], name="series_under_way", condition=Q(state="active"))]
         constraints = [
             models.CheckConstraint(condition=Q(state__in=SeriesState.values), name="series_state_known"),
             models.CheckConstraint(

@@ -1,0 +1,268 @@
+"""The worklist: what needs a person, in six lists; one row of it; and the same as a file."""
+
+import csv
+from datetime import datetime
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from clinic import walltime
+from clinic.forms.worklist import CallForm, DeclineRowForm, FilterForm, RetryForm, SettleForm, SnoozeForm
+from clinic.models import Appointment, Outcome, WorklistNote
+from clinic.models.worklist import SUBJECTS
+from clinic.permissions import staff_required
+from clinic.services import course_view, worklist, worklist_rows
+from clinic.services.dispatch import HAND_OVERS
+from clinic.services.worklist import Subject
+from clinic.services.worklist_rows import TABS, Filters, Row, Tab
+from clinic.views.desk_series import default_site
+from patients.errors import Refused
+from patients.models import Channel
+from patients.services import record_view
+
+MOST_EXPORTED = 5000
+MOST_NOTES = 20
+# Begun with one of these, a spreadsheet takes a cell for a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@staff_required
+def show(request: HttpRequest) -> HttpResponse:
+    now, zone = timezone.now(), _zone(request)
+    tab, form = _tab(request), FilterForm(request.GET)
+    filters = form.filters()
+    counts = worklist_rows.counts(filters, zone=zone, now=now)
+    page = worklist_rows.page(tab, filters, by=request.user, zone=zone, now=now, after=request.GET.get("after", ""))
+    context = {
+        "tab": tab,
+        "tabs": [(other, _counted(counts[other.name]), _query(other, filters)) for other in TABS.values()],
+        "form": form,
+        "rows": page.rows,
+        "more": _query(tab, filters, after=page.after) if page.after else "",
+        "first": _query(tab, filters) if request.GET.get("after") else "",
+        "query": _query(tab, filters),
+        "today": walltime.day_of(now, zone),
+    }
+    return render(request, "desk/worklist.html", context)
+
+
+def _zone(request: HttpRequest) -> ZoneInfo:
+    return default_site(request).time_zone
+
+
+def _tab(request: HttpRequest) -> Tab:
+    """The list that the address names; the first one where it names none."""
+    return TABS.get(request.GET.get("tab", ""), TABS["to-book"])
+
+
+def _query(tab: Tab, filters: Filters, **more: str) -> str:
+    """The address of a list. Keys and days only: nobody's name stands in it."""
+    site = {"site": filters.site.pk} if filters.site else {}
+    return urlencode({"tab": tab.name, "days": filters.days, **site, **more})
+
+
+def _counted(count: int) -> str:
+    return f"{count - 1}+" if count == worklist_rows.MOST_COUNTED else str(count)
+
+
+# --- One row ----------------------------------------------------------------------------------------
+
+
+@staff_required
+def row(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
+    """What is known of a row, and what can be done about it."""
+    subject = _subject(kind, pk)
+    now, zone = timezone.now(), _zone(request)
+    forms = _forms(subject)
+    action = request.POST.get("action", "")
+    shown = {name: form(request.POST if name == action else None) for name, form in forms.items()}
+    form = shown.get(action)
+    status = 200
+    if request.method == "POST" and form is not None:
+        if form.is_valid():
+            try:
+                done = _act(action, form.cleaned_data, subject=subject, request=request, now=now, zone=zone)
+            except Refused as refusal:
+                form.add_error(None, str(refusal))
+                subject = _subject(kind, pk)
+            else:
+                messages.success(request, done)
+                return redirect(_list_of(request))
+        status = 422
+    else:
+        record_view(patient=subject.patient, page="desk:worklist-row", by=request.user, now=now)
+    return render(request, "desk/worklist_row.html", _described(subject, shown, request, now, zone), status=status)
+
+
+def _subject(kind: str, pk: int) -> Subject:
+    found = worklist.subject(kind, pk) if kind in SUBJECTS and pk < 2**63 else None
+    if found is None:
+        raise Http404
+    return found
+
+
+def _forms(subject: Subject) -> dict:
+    forms = [CallForm, SnoozeForm]
+    forms += [RetryForm, SettleForm] if subject.kind == "message" else [DeclineRowForm]
+    return {form.action: form for form in forms}
+
+
+def _act(action: str, said: dict, *, subject: Subject, request: HttpRequest, now: datetime, zone: ZoneInfo) -> str:
+    """Do it; say what was done."""
+    common = {"subject": subject, "by": request.user, "now": now}
+    if action == "retry":
+        worklist.retry(**common, **said)
+        return _("It is sent again now.")
+    if action == "settle":
+        worklist.settle(**common, **said)
+        return _("Kept. The message has left the list.")
+    outcome = {"snooze": Outcome.SNOOZED, "decline": Outcome.DECLINED}.get(action) or Outcome(said.pop("outcome"))
+    note = worklist.note(**common, outcome=outcome, zone=zone, **said)
+    if outcome == Outcome.DECLINED:
+        return _("Kept: the patient does not want it.")
+    assert note.hidden_until is not None
+    return _("Kept. It comes back on %s, unless something happens before.") % course_view.in_words(
+        walltime.day_of(note.hidden_until, zone)
+    )
+
+
+def _list_of(request: HttpRequest) -> str:
+    """The list that somebody came from."""
+    return f"{reverse('desk:worklist')}?{_query(_tab(request), FilterForm(request.GET).filters())}"
+
+
+def _described(subject: Subject, forms: dict, request: HttpRequest, now: datetime, zone: ZoneInfo) -> dict:
+    notes = list(
+        WorklistNote.objects.filter(patient=subject.patient)
+        .select_related("noted_by")
+        .order_by("-noted_at", "-pk")[:20]
+    )
+    seen = max((note.pk for note in notes), default=0)
+    for form in forms.values():
+        form.fields["seen"].initial = seen
+    hold = worklist_rows.holding([subject.row_id], now=now).first()
+    return {
+        "subject": subject,
+        "patient": subject.patient,
+        **_said_of(subject, now, zone),
+        **forms,
+        "notes": [(worklist_rows.contact_words(note, zone), note) for note in notes],
+        "held_by": worklist_rows.name_of(hold.held_by) if hold and hold.held_by_id != request.user.pk else "",
+        "held_by_me": hold is not None and hold.held_by_id == request.user.pk,
+        "held_until": hold and hold.until.astimezone(zone).replace(tzinfo=None),
+        "query": request.GET.urlencode(),
+        "back": _list_of(request),
+        "book": _book_url(subject.kind, subject.row, subject.patient.pk),
+    }
+
+
+def _said_of(subject: Subject, now: datetime, zone: ZoneInfo) -> dict:
+    """What it is, when, and what more there is to say."""
+    thing = subject.row
+    if subject.kind == "message":
+        may = thing.handed_over < HAND_OVERS[Channel(thing.channel)] and thing.not_after > now
+        what = _("%(kind)s, by %(channel)s") % {
+            "kind": thing.get_kind_display().capitalize(),
+            "channel": thing.get_channel_display(),
+        }
+        return {"what": what, "when": thing.get_state_display(), "detail": thing.reason, "may_retry": may}
+    if subject.kind == "appointment":
+        visit = Appointment.objects.select_related("treatment", "site").get(pk=thing.pk)
+        return {"what": str(visit.treatment), "when": course_view.at(visit), "detail": visit.cancel_reason}
+    series = thing.series
+    appointments = list(
+        subject.patient.appointments.filter(session__series=series).select_related("site", "practitioner", "room")
+    ) + list(
+        subject.patient.appointments.filter(maintenance__series=series).select_related("site", "practitioner", "room")
+    )
+    steps = course_view.course_steps(series, appointments=appointments, today=walltime.day_of(now, zone))
+    step = next((step for step in steps if getattr(step, subject.kind) == thing.pk), None)
+    what = f"{series.protocol.name}: {step.label}" if step else str(series.protocol.name)
+    return {"what": what, "when": step.when if step else "", "detail": step.detail if step else ""}
+
+
+def _book_url(kind: str, thing, patient: int) -> str:
+    visit = reverse("desk:visit-new", args=[patient])
+    if kind == "session":
+        return reverse("desk:series-book", args=[thing.series_id])
+    if kind == "maintenance":
+        if thing.due_from is None:
+            return reverse("desk:maintenance-decide", args=[thing.pk])
+        return f"{visit}?maintenance={thing.pk}"
+    if kind == "appointment":
+        return f"{visit}?treatment={thing.treatment_id}"
+    return ""
+
+
+@staff_required
+def take(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
+    """Be at a row, and go on to it, or to where it is booked. By GET, as after a sign-in in between, only go on."""
+    subject = _subject(kind, pk)
+    here = f"{reverse('desk:worklist-row', args=[kind, pk])}?{request.GET.urlencode()}"
+    if request.method != "POST":
+        return redirect(here)
+    if "leave" in request.POST:
+        worklist.leave(subject=subject, by=request.user)
+        return redirect(_list_of(request))
+    try:
+        worklist.take(subject=subject, by=request.user, now=timezone.now(), over="over" in request.POST)
+    except Refused as refusal:
+        messages.warning(request, str(refusal))
+        return redirect(here)
+    book = _book_url(kind, subject.row, subject.patient.pk) if "book" in request.POST else ""
+    return redirect(book or here)
+
+
+# --- As a file --------------------------------------------------------------------------------------
+
+
+@staff_required
+def export(request: HttpRequest) -> HttpResponse:
+    """The list as a table for a spreadsheet, its first thousands of rows."""
+    now, zone = timezone.now(), _zone(request)
+    tab, filters = _tab(request), FilterForm(request.GET).filters()
+    page = worklist_rows.page(tab, filters, by=request.user, zone=zone, now=now, limit=MOST_EXPORTED)
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="worklist-{tab.name}-{now.astimezone(zone):%Y-%m-%d}.csv"'
+    # Spreadsheets take a file for UTF-8 only when it says so.
+    response.write("\ufeff")
+    writer = csv.writer(response)
+    writer.writerow(
+        [
+            _("Patient"),
+            _("Phone"),
+            _("E-mail"),
+            _("What"),
+            _("When"),
+            _("Days"),
+            _("Detail"),
+            _("Last contact"),
+            _("Next automatic step"),
+        ]
+    )
+    writer.writerows([_cell(text) for text in _cells(row)] for row in page.rows)
+    return response
+
+
+def _cells(row: Row) -> list[str]:
+    return [
+        row.patient,
+        row.phone,
+        row.email,
+        row.what,
+        row.when,
+        row.left,
+        row.detail,
+        row.last_contact,
+        row.next_step,
+    ]
+
+
+def _cell(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULA) else text

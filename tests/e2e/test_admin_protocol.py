@@ -1,5 +1,7 @@
 """Protocols entered in a real browser: by keyboard alone, with the preview following, under the strict policy."""
 
+import re
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
@@ -7,11 +9,9 @@ from playwright.sync_api import expect
 
 from tests.e2e.conftest import PASSWORD, sign_in
 from tests.treatments.test_library import FACTS, ROWS, said
-from treatments.models import AddOn, Concern, Protocol, Treatment
+from treatments.models import AddOn, Concern, Override, Protocol, Treatment
 
 ADD = "/admin/treatments/protocol/add/"
-# Pages as Django ships them.
-STOCK = ["/stock/treatments/protocol/{pk}/change/", "/stock/treatments/protocol/", "/stock/treatments/treatment/"]
 
 
 @pytest.fixture
@@ -189,9 +189,12 @@ def test_axe_finds_nothing_that_the_stock_admin_does_not_have(signed_in, clinic,
     # Axe brings a style of its own, of which the browser complains.
     admin = signed_in
     settings.ROOT_URLCONF = "tests.e2e.stock_admin"
+    override = Override.objects.create(protocol=clinic.protocol, name="Scars")
+    override.concerns.add(Concern.objects.get())
     stock = set()
-    for address in STOCK:
-        admin.goto(admin.site + address.format(pk=clinic.protocol.pk))
+    for page in ("treatment/", f"treatment/{clinic.treatment.pk}/change/", f"override/{override.pk}/change/"):
+        admin.goto(f"{admin.site}/stock/treatments/{page}")
+        expect(admin).to_have_title(re.compile("Django"))
         stock |= findings(admin).keys()
     # Tables of rows with nameless columns and fields, and the search box for related rows. Anything new is ours.
     assert stock <= {"empty-table-header", "label", "label-title-only", "select-name", "list"}

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -46,13 +47,19 @@ class PartOf:
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self._may(request, "change" if obj else "add")
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
+        if field and isinstance(field.widget, RelatedFieldWidgetWrapper):
+            # A row has room to add what is missing. An add-on has its minutes and its device there, to be corrected.
+            field.widget.can_change_related = field.widget.can_change_related and db_field.name == "add_on"
+            field.widget.can_delete_related = field.widget.can_view_related = False
+        return field
+
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
         if isinstance(field, ModelChoiceField):
             # The rows of one form offer the same choices; they are read once.
             field.choices = list(field.choices)
-            # A row has room to add what is missing or to correct it, and not for more.
-            field.widget.can_delete_related = field.widget.can_view_related = False
         return field
 
 
@@ -154,8 +161,8 @@ class CareInline(PartOf, admin.StackedInline):
             None,
             {
                 "fields": [
-                    ("when", "action", "text"),
-                    ("offset", "unit", "bound", "offset_text", "repeat_hours", "position"),
+                    ("when", "action", "text", "position"),
+                    ("offset", "unit", "bound", "offset_text", "repeat_hours"),
                 ]
             },
         )

@@ -402,6 +402,12 @@ def set_status(
     return appointment
 
 
+def note_outside(appointment: Appointment, *, reason: str, by: User) -> None:
+    """Keep why a visit that stays where it is may be outside its window."""
+    appointment.outside_window_reason, appointment.outside_window_by = reason, by
+    appointment.save(update_fields=["outside_window_reason", "outside_window_by"])
+
+
 def phases_of(appointment: Appointment) -> tuple[Phase, ...]:
     """The visit as it was booked."""
     return tuple(Phase.from_json(phase) for phase in appointment.phases)

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
-from clinic import planning, walltime
+from clinic import planning, ripple, walltime
 from clinic.availability import Availability, Diary, Stretch
 from clinic.models import Appointment, Resource, Site
 from clinic.planning import Choice, Plan, Request, Wishes
@@ -293,14 +293,32 @@ def _check(proposal: Proposal, *, by: User, outside_reason: str) -> None:
     if any(number not in proposal.course.numbers for number, _choice in wanted):
         raise NotBookable(_("The series has changed meanwhile. Please look at the proposal again."))
     numbers = {number for number, _choice in wanted}
-    if outside := [number for number in proposal.outside() if number in numbers]:
-        _check_override(outside, by=by, reason=outside_reason)
+    outside = {number for number in proposal.outside() if number in numbers} | pushed_out(proposal)
+    if outside:
+        _check_override(sorted(outside), by=by, reason=outside_reason)
     days = [choice.day for _number, choice in sorted([*wanted, *proposal.course.booked.items()])]
     if any(later <= earlier for earlier, later in pairwise(days)):
         raise NotBookable(_("The sessions of a series follow one another, each on a later day."))
     lost = [number for number, choice in wanted if not fits(proposal, number, choice)]
     if lost:
         raise TimeTaken(_("This time has just been taken."), lost)
+
+
+def pushed_out(proposal: Proposal) -> set[int]:
+    """Sessions that are booked already, and would be outside their windows by what is booked now."""
+    course = proposal.course
+
+    def broken(booked: Mapping[int, Choice]) -> set[int]:
+        days = {number: booked[number].day if number in booked else None for number in course.numbers}
+        standing = ripple.stands(
+            {n: day for n, day in days.items() if day is None or course.anchor is None or day > course.anchor},
+            anchor=course.anchor,
+            window_after=lambda day: rules.window_after(course.spacing, day),
+            today=proposal.request.diary.days[0].date,
+        )
+        return {stand.number for stand in standing if stand.breaks}
+
+    return (broken({**proposal.order.pinned, **course.booked}) - broken(course.booked)) & set(course.booked)
 
 
 def _check_override(numbers: list[int], *, by: User, reason: str) -> None:
@@ -355,6 +373,9 @@ def _place(
         placed = booking.place(patient=series.patient, visits=visits, by=by, now=now)
     except TimeTaken as error:
         raise TimeTaken(str(error), [wanted[place][0] for place in error.lost]) from error
+    if pushed := pushed_out(proposal):
+        for appointment in Appointment.objects.live().filter(session__series=series, session__number__in=pushed):
+            booking.note_outside(appointment, reason=outside_reason, by=by)
     outbox.owe_confirmation(patient=series.patient, series=series, counts_from=str(key), now=now)
     return placed
 

@@ -514,7 +514,7 @@ def _carry_out(
     # What stays where it is and is outside now carries the reason too.
     for number in outlook.outside:
         if number in scene.appointments and number not in outlook.moved and number in after.booked:
-            _note(scene.appointments[number], outside_reason, by)
+            booking.note_outside(scene.appointments[number], reason=outside_reason, by=by)
             touched.append(scene.appointments[number])
     if change.kind == "attended":
         assert appointment is not None
@@ -627,11 +627,6 @@ def _hold(
     except TimeTaken as error:
         raise TimeTaken(str(error), [outlook.placed[place] for place in error.lost]) from error
     return moved + placed
-
-
-def _note(appointment: Appointment, reason: str, by: User) -> None:
-    appointment.outside_window_reason, appointment.outside_window_by = reason, by
-    appointment.save(update_fields=["outside_window_reason", "outside_window_by"])
 
 
 def _tell(outlook: Outlook, *, now: datetime, key: UUID) -> None:

@@ -26,28 +26,30 @@ from clinic.models import (
     Site,
     WorkingHours,
 )
+from clinic.services import screening
 from treatments.models import Session
 
 Stretch = tuple[datetime, datetime]
 
-# What a change of anything shown changes: each row's own version, as the database counts it, and no row itself.
+# What a change of anything shown changes: the version of each row as the database counts it (who wrote it, and where
+# it lies since), not what stands in it.
 FINGERPRINT = """
     SELECT md5(coalesce(string_agg(version, ' ' ORDER BY version), '')) FROM (
-        SELECT 'visit ' || visit.id || ' ' || visit.xmin || ' ' || patient.xmin AS version
+        SELECT 'visit ' || visit.xmin || visit.ctid || patient.xmin || patient.ctid AS version
         FROM clinic_appointment visit JOIN patients_patient patient ON patient.id = visit.patient_id
         WHERE visit.site_id = %(site)s AND visit.starts_at >= %(start)s AND visit.starts_at < %(end)s
         UNION ALL
-        SELECT 'closure ' || id || ' ' || xmin FROM clinic_closure
+        SELECT 'closure ' || xmin || ctid FROM clinic_closure
         WHERE site_id = %(site)s AND ends_at > %(start)s AND starts_at < %(end)s
         UNION ALL
-        SELECT 'absence ' || id || ' ' || xmin FROM clinic_absence
+        SELECT 'absence ' || xmin || ctid FROM clinic_absence
         WHERE ends_at > %(start)s AND starts_at < %(end)s
         UNION ALL
-        SELECT 'opening ' || id || ' ' || xmin FROM clinic_openinghours WHERE site_id = %(site)s
+        SELECT 'opening ' || xmin || ctid FROM clinic_openinghours WHERE site_id = %(site)s
         UNION ALL
-        SELECT 'working ' || id || ' ' || xmin FROM clinic_workinghours WHERE site_id = %(site)s
+        SELECT 'working ' || xmin || ctid FROM clinic_workinghours WHERE site_id = %(site)s
         UNION ALL
-        SELECT 'resource ' || id || ' ' || xmin FROM clinic_resource
+        SELECT 'resource ' || xmin || ctid FROM clinic_resource
     ) shown
 """
 
@@ -168,7 +170,7 @@ def _wall(moment: datetime, zone: ZoneInfo) -> datetime:
 
 
 def _visits(site: Site, start: datetime, end: datetime, *, by: str, now: datetime) -> list[Visit]:
-    """All that was not cancelled, in order of time. One query."""
+    """All that was not cancelled, in order of time. One query, and two for what is known of screening."""
     zone = site.time_zone
     sessions = Session.objects.filter(series=OuterRef("session__series")).order_by()
     column = F("practitioner_id") if by == ResourceKind.PRACTITIONER else F("room_id")
@@ -197,10 +199,12 @@ def _visits(site: Site, start: datetime, end: datetime, *, by: str, now: datetim
             "outside_window_reason",
         )
     )
-    return [_visit(values, zone, now) for values in found.iterator()]
+    found = list(found)
+    flags = screening.states(values[0] for values in found) if found else {}
+    return [_visit(values, zone, now, flags.get(values[0])) for values in found]
 
 
-def _visit(values: tuple, zone: ZoneInfo, now: datetime) -> Visit:
+def _visit(values: tuple, zone: ZoneInfo, now: datetime, screened: screening.State | None) -> Visit:
     pk, column, starts_at, ends_at, status, given, family, email, phone, treatment, number, count, cycle, *rest = values
     practitioner, room, phases, outside = rest
     parts = tuple(_part(phase) for phase in phases)
@@ -224,6 +228,7 @@ def _visit(values: tuple, zone: ZoneInfo, now: datetime) -> Visit:
                 (_("no practitioner"), not practitioner and any(part.kind == "work" for part in parts)),
                 (_("no room"), not room and any(phase.get("room") for phase in phases)),
                 (_("outside its window"), bool(outside)),
+                (screening.flag_words(screened), bool(screening.flag_words(screened))),
             )
             if waiting and is_missing
         ),

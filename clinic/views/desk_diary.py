@@ -161,7 +161,7 @@ def _addresses(wanted: Wanted) -> dict:
         "diary": reverse("desk:diary"),
         "visit": reverse("desk:appointment", args=[0]),
         "move": _if_there("desk:appointment-move", 0),
-        "new": _if_there("desk:visit-new"),
+        "new": _if_there("desk:visit-new", 0),
     }
 
 

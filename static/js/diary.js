@@ -13,7 +13,7 @@
   const wide = window.matchMedia("(min-width: 62rem)");
   const matrix = at.view === "week" && at.only === null;
   const language = document.documentElement.lang;
-  const openedAt = performance.now();
+  let heardAt = performance.now();
   let calendar = null;
   let dragging = false;
   let fresh = new Set();
@@ -137,8 +137,6 @@
     moment.setTime(moment.getTime() + performance.now() - heardAt);
     return moment.toISOString().slice(0, 16);
   };
-  let heardAt = openedAt;
-
   const shown = (column) => at.only === null || column === at.only;
 
   const visitEvents = () =>
@@ -362,17 +360,18 @@
     }
     main.querySelector("#messages")?.remove();
     const title = main.querySelector("h1")?.textContent.trim();
-    if (title) document.getElementById("diary-ask-title").textContent = title;
+    if (title) ask.setAttribute("aria-label", title);
     answer.replaceChildren(...main.childNodes);
     window.htmx?.process(answer);
     if (!ask.open) ask.showModal();
     (answer.querySelector("[autofocus]") ?? answer.querySelector("input, select, button, a"))?.focus();
   };
 
-  const dropped = async ({ event, newResource, revert }) => {
+  const dropped = async ({ event, revert }) => {
     const { visit } = event.extendedProps;
+    const [column] = event.resourceIds;
     const query = new URLSearchParams({ start: wall(event.start) });
-    if (newResource && newResource.id !== "0") query.set(at.by, newResource.id);
+    if (column !== "0") query.set(at.by, column);
     asked = `${at.move.replace("/0/", `/${visit.id}/`)}?${query}`;
     putBack = revert;
     try {

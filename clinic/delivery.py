@@ -1,12 +1,17 @@
 """How a message leaves the house, and what the provider said to it."""
 
+import logging
 import smtplib
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
+from urllib.parse import quote
 
+from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.utils.translation import gettext as _
+
+from clinic import gsm
 
 
 class Unreachable(Exception):
@@ -79,5 +84,25 @@ def _refusal(code: int, text: bytes | str) -> Exception:
 
 
 def send_sms(*, to: str, text: str, key: str) -> None:
-    """Hand `text` to the SMS gateway; `key` lets it recognise a repetition. Raises PutOff, Rejected or Unclear."""
-    raise Rejected(_("No gateway for text messages is configured."))
+    """Hand `text` to the SMS gateway; `key` lets it recognise a repetition. Raises Rejected or Unclear.
+
+    The gateway is an address that apprise understands, with {to} in the place of the number and, where the provider
+    takes one, {key} in that of its idempotency key.
+    """
+    if not settings.SMS_URL:
+        raise Rejected(_("No gateway for text messages is configured."))
+    if gsm.parts(text) > settings.SMS_PARTS:
+        raise Rejected(_("The text message is too long: it would be sent in %d parts.") % gsm.parts(text))
+    try:
+        import apprise
+    except ImportError as error:
+        raise Rejected(_("Text messages need apprise: install the extra “sms”.")) from error
+    # Its lines name the number.
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+    gateway = apprise.Apprise()
+    address = settings.SMS_URL.replace("{to}", quote(to, safe="")).replace("{key}", quote(key, safe=""))
+    if not gateway.add(address):
+        raise Rejected(_("The address of the gateway for text messages is not understood."))
+    # A no and a lost answer look the same from here, so that it counts as in doubt and is not sent again blindly.
+    if not gateway.notify(body=text, body_format=apprise.NotifyFormat.TEXT):
+        raise Unclear(_("The gateway for text messages gave no clear answer."))

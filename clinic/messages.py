@@ -3,7 +3,7 @@
 Nothing clinical, in subject or text: the first name, the clinic's short name, date, time and a link.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.utils import parseaddr
 from urllib.parse import urljoin
@@ -16,19 +16,35 @@ from django.urls import reverse
 from django.utils import formats, translation
 from django.utils.translation import gettext as _
 
-from clinic.models import Message, Site
+from clinic import gsm, wording
+from clinic.models import Message, MessageTemplate, Site
 from clinic.models.outbox import MessageKind
-from patients.models import Patient, Purpose
+from patients.models import Channel, Patient, Purpose
+
+Own = Mapping[tuple[str, str, str], MessageTemplate]
 
 
-def email(message: Message, *, site: Site, starts: Sequence[datetime], due: int = 1, secret: str = "") -> EmailMessage:
+def own_words() -> Own:
+    """The clinic's own words, by kind, channel and language. Read once for many messages."""
+    return {(row.kind, row.channel, row.language): row for row in MessageTemplate.objects.all()}
+
+
+def email(
+    message: Message,
+    *,
+    site: Site,
+    starts: Sequence[datetime],
+    due: int = 1,
+    secret: str = "",
+    own: Own | None = None,
+) -> EmailMessage:
     """The mail that `message` is, about visits that start at `starts` or are due, in the patient's language.
 
     It is the same mail, by its Message-ID, however often it is made. `secret` is that of its link, where it has one.
     Raises ValidationError where the address is not one address.
     """
     validate_email(message.patient.email)
-    subject, text = words(message, site=site, starts=starts, due=due, secret=secret)
+    subject, text = words(message, site=site, starts=starts, due=due, secret=secret, own=own)
     _name, sender = parseaddr(settings.DEFAULT_FROM_EMAIL)
     headers = {
         "Message-ID": f"<{message.message_id}@{sender.rpartition('@')[2]}>",
@@ -48,18 +64,35 @@ def email(message: Message, *, site: Site, starts: Sequence[datetime], due: int 
     )
 
 
-def sms(message: Message, *, site: Site, starts: Sequence[datetime], due: int = 1, secret: str = "") -> str:
-    subject, _text = words(message, site=site, starts=starts, due=due, secret=secret)
-    return f"{subject}. {link_to(secret) if secret else course_link()}"
+def sms(
+    message: Message,
+    *,
+    site: Site,
+    starts: Sequence[datetime],
+    due: int = 1,
+    secret: str = "",
+    own: Own | None = None,
+) -> str:
+    """The text message that `message` is. Accents are taken off where that makes it cost less."""
+    subject, text = words(message, site=site, starts=starts, due=due, secret=secret, own=own, channel=Channel.SMS)
+    return gsm.plain(text.strip() if not subject else f"{subject}. {link_to(secret) if secret else course_link()}")
 
 
 def words(
-    message: Message, *, site: Site, starts: Sequence[datetime], due: int = 1, secret: str = ""
+    message: Message,
+    *,
+    site: Site,
+    starts: Sequence[datetime],
+    due: int = 1,
+    secret: str = "",
+    own: Own | None = None,
+    channel: str = Channel.EMAIL,
 ) -> tuple[str, str]:
-    """Subject and text."""
+    """Subject and text; the clinic's own words for a text message have no subject."""
     patient = message.patient
     with translation.override(patient.language):
         when = [spoken(start, site=site, patient=patient) for start in starts]
+        book, stop = (link_to(secret), link_to(secret, "stop")) if secret else ("", "")
         context = {
             "name": patient.given_name,
             "clinic": site.short_name,
@@ -67,9 +100,16 @@ def words(
             "when": when,
             "due": due,
             "link": course_link(),
-            "book": link_to(secret) if secret else "",
-            "stop": link_to(secret, "stop") if secret else "",
+            "book": book,
+            "stop": stop,
         }
+        if template := (own or {}).get((message.kind, channel, patient.language)):
+            in_text = context | {"when": "\n".join(when), "link": book or course_link()}
+            del in_text["due"]
+            in_subject = context | {"when": ", ".join(when)}
+            # A line break would begin another header.
+            subject = " ".join(wording.fill_in(template.subject, in_subject).split())
+            return subject, wording.fill_in(template.text, in_text).strip() + "\n"
         text = render_to_string(f"messages/{message.kind}.txt", context)
         return _subject(message.kind, site.short_name, when), text.strip() + "\n"
 
@@ -87,7 +127,7 @@ def link_to(secret: str, page: str = "due") -> str:
 def spoken(start: datetime, *, site: Site, patient: Patient) -> str:
     """A start on the site's clock; the zone is named where the patient's own clock shows another time."""
     local = start.astimezone(site.time_zone)
-    text = formats.date_format(local, "D j M Y, H:i")
+    text = formats.date_format(local, "DATETIME_FORMAT")
     elsewhere = patient.time_zone and start.astimezone(patient.time_zone).utcoffset() != local.utcoffset()
     return f"{text} ({site.time_zone.key})" if elsewhere else text
 

@@ -7,6 +7,6 @@ from clinic.services import outbox
 
 
 @shared_task(ignore_result=True)
-def remind() -> None:
+def remind(*, woken: bool = False) -> None:
     """Run every minute by beat (see CELERY_BEAT_SCHEDULE), and whenever something is owed (see clinic.wake)."""
-    outbox.run(now=timezone.now())
+    outbox.run(now=timezone.now(), on_the_clock=not woken)

@@ -7,6 +7,7 @@ from clinic.views import (
     desk_day,
     desk_diary,
     desk_move,
+    desk_operations,
     desk_patients,
     desk_series,
     desk_series_version,
@@ -43,4 +44,8 @@ urlpatterns = [
     path("worklist/csv/", desk_worklist.export, name="worklist-csv"),
     path("worklist/<slug:kind>/<int:pk>/", desk_worklist.row, name="worklist-row"),
     path("worklist/<slug:kind>/<int:pk>/take/", desk_worklist.take, name="worklist-take"),
+    path("operations/", desk_operations.show, name="operations"),
+    path("operations/dry-run/", desk_operations.dry, name="operations-dry-run"),
+    path("operations/pause/", desk_operations.pause, name="operations-pause"),
+    path("operations/resume/", desk_operations.resume, name="operations-resume"),
 ]

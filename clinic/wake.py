@@ -23,7 +23,9 @@ def after_commit() -> None:
 def _wake() -> None:
     with producers[_broker()].acquire(block=True, timeout=BROKER_SECONDS) as producer:
         # By its name, because the task stands above the services that wake it.
-        current_app.send_task("clinic.tasks.remind", producer=producer, retry=False, ignore_result=True)
+        current_app.send_task(
+            "clinic.tasks.remind", kwargs={"woken": True}, producer=producer, retry=False, ignore_result=True
+        )
 
 
 @cache

@@ -5,8 +5,8 @@ import re
 
 from django_structlog.middlewares import RequestMiddleware
 
-# The link in a reminder, and a private calendar.
-SECRET = re.compile(r"(/r/|/my/calendar/)[A-Za-z0-9_-]{16,}")
+# The link in a reminder, a private calendar, and where the gateway for text messages calls.
+SECRET = re.compile(r"(/r/|/my/calendar/|/hooks/sms/)[A-Za-z0-9_-]{8,}")
 
 
 def masked(text: str) -> str:

@@ -190,6 +190,13 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Clinic <clinic@local
 # Links in mails point here; a worker has no request to take a host from.
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://localhost:8000")
 
+# The gateway for text messages, an address of apprise with {to} in it: twilio://SID:TOKEN@FROM/{to}. Empty: none go.
+SMS_URL = env.str("SMS_URL", default="")
+# In how many parts a text message may be sent; each is paid for.
+SMS_PARTS = env.int("SMS_PARTS", default=1)
+# The gateway calls /hooks/sms/<this>/ with answers (STOP) and delivery results. Empty: nobody may.
+SMS_HOOK_SECRET = env.str("SMS_HOOK_SECRET", default="")
+
 # --- Workers ------------------------------------------------------------------
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
@@ -213,7 +220,7 @@ PLANNING_HORIZON_DAYS = 400
 # --- Language and time ----------------------------------------------------------
 
 LANGUAGE_CODE = "en-gb"
-LANGUAGES = [("en-gb", _("English"))]
+LANGUAGES = [("en-gb", _("English")), ("de", _("German"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_TZ = True
 TIME_ZONE = "UTC"

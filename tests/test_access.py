@@ -46,6 +46,8 @@ PUBLIC = {
     "link:call",
     "link:fresh",
     "link:stop",
+    # The gateway for text messages has a secret of its own in the address; without it there is no such page.
+    "sms-hook",
 }
 SIGN_IN = ("/accounts/login/", "/admin/login/")
 
@@ -64,6 +66,7 @@ SAMPLES = {
     ("portal:visit*", "pk"): lambda: apps.get_model("clinic.Appointment").objects.earliest("pk").pk,
     ("portal:maintenance-book", "pk"): lambda: apps.get_model("treatments.Maintenance").objects.earliest("pk").pk,
     ("portal:feed", "secret"): lambda: "no-such-secret-in-any-row",
+    ("sms-hook", "secret"): lambda: "no-such-secret",
     ("link:*", "secret"): lambda: "A" * 24,
     ("account_confirm_email", "key"): lambda: "no-such-key",
     ("account_reset_password_from_key", "uidb36"): lambda: "1",

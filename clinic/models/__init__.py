@@ -1,7 +1,7 @@
 from clinic.models.diary import LIVE, Appointment, AppointmentStatus, BookingRequest, Claim
 from clinic.models.feed import CalendarFeed
 from clinic.models.links import CallRequest, ReminderLink
-from clinic.models.outbox import Message, MessageState, ReminderStep, Sending
+from clinic.models.outbox import Message, MessageState, MessageTemplate, ReminderStep, Sending
 from clinic.models.place import Closure, OpeningHours, Site, Weekday
 from clinic.models.resource import Absence, Resource, ResourceKind, WorkingHours
 from clinic.models.screening import ScreeningAnswer
@@ -19,6 +19,7 @@ __all__ = [
     "Closure",
     "Message",
     "MessageState",
+    "MessageTemplate",
     "OpeningHours",
     "Outcome",
     "ReminderLink",

@@ -193,3 +193,33 @@ class Sending(models.Model):
 
     def __str__(self) -> str:
         return "paused" if self.paused_at else "running"
+
+
+class MessageTemplate(models.Model):
+    """The clinic's own words for one kind of message; without it the words that come with the program are used."""
+
+    kind = models.CharField(_("kind"), max_length=16, choices=MessageKind)
+    channel = models.CharField(_("channel"), max_length=10, choices=Channel, default=Channel.EMAIL)
+    language = models.CharField(
+        _("language"), max_length=10, choices=settings.LANGUAGES, default=settings.LANGUAGE_CODE
+    )
+    subject = models.CharField(
+        _("subject"), max_length=120, blank=True, help_text=_("Of an e-mail. Empty for a text message.")
+    )
+    text = models.TextField(_("text"))
+
+    class Meta:
+        verbose_name = _("message text")
+        verbose_name_plural = _("message texts")
+        ordering = ["kind", "channel", "language"]
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "channel", "language"], name="message_template_once"),
+            models.CheckConstraint(condition=Q(kind__in=MessageKind.values), name="message_template_kind_known"),
+            models.CheckConstraint(
+                condition=Q(channel="email") & ~Q(subject="") | Q(channel="sms", subject=""),
+                name="message_template_subject_for_mail_alone",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}, {self.get_channel_display()}, {self.language}"

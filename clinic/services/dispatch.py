@@ -156,9 +156,8 @@ def _join(verdicts: Mapping[int, recheck.Verdict], token: uuid.UUID, now: dateti
     if not lead:
         return Counter()
     said_with = Case(*(When(pk=key, then=Value(message)) for key, message in lead.items()))
-    reason = _("Said together with another message.")
     joined = Message.objects.filter(pk__in=lead, token=token).update(
-        **_settled(MessageState.DROPPED, now, reason), said_with=said_with
+        **_settled(MessageState.DROPPED, now, recheck.said_together()), said_with=said_with
     )
     return Counter({JOINED: joined})
 
@@ -181,6 +180,7 @@ def _release(keys: Iterable[int], token: uuid.UUID, **values) -> int:
 def _send(to_send: Sequence[tuple[Message, recheck.Send]], token: uuid.UUID, clock: Clock) -> Counter[str]:
     outcomes: Counter[str] = Counter()
     secrets = _links([message for message, _facts in to_send], clock)
+    own = messages.own_words() if to_send else {}
     stale = clock.now() + FRESH
     with delivery.Mailer() as mailer:
         for position, (message, facts) in enumerate(to_send):
@@ -189,7 +189,7 @@ def _send(to_send: Sequence[tuple[Message, recheck.Send]], token: uuid.UUID, clo
                 outcomes[RELEASED] += _release(rest, token)
                 break
             try:
-                outcomes[_send_one(message, facts, secrets.get(message.pk, ""), token, mailer, clock)] += 1
+                outcomes[_send_one(message, facts, secrets.get(message.pk, ""), own, token, mailer, clock)] += 1
             except delivery.Unreachable as error:
                 logger.error("The mail server cannot be reached (%s): %d messages wait", error, len(rest))
                 # No message's fault, so that none uses up its retries.
@@ -212,13 +212,19 @@ def _links(to_send: Sequence[Message], clock: Clock) -> dict[int, str]:
 
 
 def _send_one(
-    message: Message, facts: recheck.Send, secret: str, token: uuid.UUID, mailer: delivery.Mailer, clock: Clock
+    message: Message,
+    facts: recheck.Send,
+    secret: str,
+    own: messages.Own,
+    token: uuid.UUID,
+    mailer: delivery.Mailer,
+    clock: Clock,
 ) -> str:
     """Send one and settle it. Whatever goes wrong is this message's alone, but for Unreachable, which is raised."""
     by_mail = message.channel == Channel.EMAIL
     try:
         say = messages.email if by_mail else messages.sms
-        said = say(message, site=facts.site, starts=facts.starts, due=facts.due, secret=secret)
+        said = say(message, site=facts.site, starts=facts.starts, due=facts.due, secret=secret, own=own)
     except ValidationError:
         return _settle(message, token, MessageState.FAILED, clock, _("The address is not valid."))
     except Exception as error:

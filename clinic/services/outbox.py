@@ -14,10 +14,12 @@ from django.utils.translation import gettext as _
 from clinic import ladder, wake
 from clinic.models import Appointment, Message, ReminderStep
 from clinic.models.outbox import MessageKind, MessageState, StepSubject, edition_of, said_of
+from clinic.services import operations
 from clinic.services.dispatch import HAND_OVERS, UNREACHABLE, Clock, dispatch_due
 from patients.errors import Refused
 from patients.models import Channel, Patient, Purpose
 from treatments.models import Maintenance, Series
+from treatments.services import maintenance as cycles
 
 # A confirmation of a whole series that could not leave for so long says nothing new any more.
 SERIES_CONFIRMATION_KEEPS = timedelta(days=7)
@@ -182,10 +184,15 @@ def _in_trouble(message: Message) -> Message:
     return message
 
 
-def run(*, now: datetime) -> Counter[str]:
-    """Owe what has come due, then send until nothing is left that can be sent. Returns how many became what."""
+def run(*, now: datetime, on_the_clock: bool = True) -> Counter[str]:
+    """Owe what has come due, then send until nothing is left that can be sent. Returns how many became what.
+
+    `on_the_clock` says that it is the minute that asks (beat, cron) and not a booking that has just been made.
+    """
     clock = Clock(now)
-    outcomes = Counter(owed=owe_due(now=now))
+    if on_the_clock:
+        operations.note_beat(now=now)
+    outcomes = Counter(lapsed=cycles.lapse_overdue(now=now), owed=owe_due(now=now))
     while batch := dispatch_due(now=clock.now()):
         outcomes += batch
         if batch[UNREACHABLE]:

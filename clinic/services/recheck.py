@@ -47,6 +47,10 @@ class SaidWith:
 Verdict = Send | Postpone | Drop | SaidWith
 
 
+def said_together() -> str:
+    return _("Said together with another message.")
+
+
 class _NotDue(Exception):
     """Why the message is not to be sent."""
 

@@ -677,3 +677,134 @@ def test_owing_costs_a_few_queries_for_any_number(world, steps):
     # The ladder; and for each step the lock and the statement.
     assert queries_of(lambda: outbox.owe_due(now=at("2026-03-07 14:30"))) <= 1 + 2 * len(steps)
     assert Message.objects.count() == 20
+
+
+# --- One message a day, three a week ------------------------------------------------------------------------------
+
+
+def test_several_visits_are_reminded_of_in_one_message(world, smtp_server):
+    a_visit(world, "2026-03-10 14:30")
+    a_visit(world, "2026-03-10 16:30")
+
+    assert outbox.run(now=at("2026-03-07 16:30")) == {"owed": 2, "sent": 1, "joined": 1}
+    [mail] = smtp_server.received
+    assert mail["Subject"] == "Harbour: see you soon"
+    for said in ("14:30", "16:30"):
+        assert f"Tue 10 Mar 2026, {said}" in mail.get_content()
+    joined = Message.objects.get(state="dropped")
+    assert (joined.said_with.state, joined.reason) == ("sent", "Said together with another message.")
+
+
+def test_a_second_reminder_of_the_day_waits_for_the_next_morning(world, smtp_server):
+    a_visit(world, "2026-03-10 14:30")
+    a_visit(world, "2026-03-10 16:30")
+
+    sent = [outbox.run(now=at(f"2026-03-07 {clock}"))["sent"] for clock in ("14:30", "16:30", "18:00")]
+
+    assert sent == [1, 0, 0]
+    assert outbox.run(now=at("2026-03-08 09:00"))["sent"] == 1
+
+
+def test_maintenance_gives_way_to_a_visit_on_the_same_day(world, smtp_server):
+    a_visit(world, "2026-03-10 14:30")
+    a_cycle(world, "2026-03-07")
+    agree(world)
+
+    assert outbox.run(now=at("2026-03-07 09:00")) == {"owed": 2, "postponed": 2}
+    assert outbox.run(now=at("2026-03-07 14:30"))["sent"] == 1
+    assert outbox.run(now=at("2026-03-08 09:00"))["sent"] == 1
+    assert ["see you" in mail["Subject"] for mail in smtp_server.received] == [True, False]
+
+
+def test_a_patient_gets_three_reminders_in_a_week_and_no_more(world, smtp_server):
+    agree(world)
+    for day in range(2, 7):
+        a_cycle(world, f"2026-03-{day:02}")
+
+    days = [day for day in range(2, 20) if outbox.run(now=at(f"2026-03-{day:02} 09:00"))["sent"]]
+
+    assert days[:3] == [2, 3, 4]
+    assert len(days) == 4
+    assert days[3] >= 9, "the two that were left, in one"
+    assert "next visits" in smtp_server.received[-1].get_content()
+
+
+def test_notices_are_not_counted_because_somebody_waits_for_them(world, smtp_server):
+    visit = a_visit(world, "2026-03-10 14:30")
+    outbox.run(now=at("2026-03-07 14:30"))
+    for start in ("15:00", "16:00", "17:00"):
+        move(visit, f"2026-03-10 {start}")
+        outbox.owe_change(appointment=visit, now=at("2026-03-07 15:00"))
+        outbox.run(now=at("2026-03-07 15:00"))
+
+    assert len(smtp_server.received) == 4
+
+
+def test_what_was_said_with_another_is_said_by_itself_when_that_one_is_dropped(world, smtp_server):
+    first = a_visit(world, "2026-03-10 14:30")
+    a_visit(world, "2026-03-10 16:30")
+    smtp_server.refuses["amal@example.com"] = "451 later"
+    outbox.run(now=at("2026-03-07 16:30"))
+    cancel(first)
+    smtp_server.refuses.clear()
+
+    for minutes in (10, 20):
+        outbox.run(now=at("2026-03-07 16:30") + minutes * MINUTE)
+
+    [mail] = smtp_server.received
+    assert mail["Subject"] == "Harbour: see you on Tue 10 Mar 2026, 16:30"
+
+
+def test_tried_again_it_still_says_what_it_says_for_the_others(world, smtp_server):
+    a_visit(world, "2026-03-10 14:30")
+    a_visit(world, "2026-03-10 16:30")
+    smtp_server.refuses["amal@example.com"] = "451 later"
+    outbox.run(now=at("2026-03-07 16:30"))
+    smtp_server.refuses.clear()
+
+    outbox.run(now=at("2026-03-07 16:40"))
+
+    assert [mail["Subject"] for mail in smtp_server.received] == ["Harbour: see you soon"]
+
+
+# --- What stops a recall, and what does not -----------------------------------------------------------------------
+
+
+def test_an_unrelated_visit_does_not_stop_a_recall(world, smtp_server):
+    a_cycle(world, "2026-06-01")
+    agree(world)
+    a_visit(world, "2026-06-20 10:00")
+
+    assert outbox.run(now=at("2026-06-01 09:00"))["sent"] == 1
+
+
+def test_cancelling_resumes_at_the_next_step_and_repeats_none(world, smtp_server, steps):
+    ReminderStep.objects.create(subject="maintenance", offset_days=28, stale_after_days=7)
+    cycle = a_cycle(world, "2026-06-01")
+    agree(world)
+    days = [date(2026, 5, 1) + n * DAY for n in range(70)]
+    sent = []
+    for day in days:
+        if day == date(2026, 5, 20):
+            maintenance.mark_booked(cycle=cycle)
+        if day == date(2026, 6, 20):
+            maintenance.mark_unbooked(cycle=cycle)
+        if outbox.run(now=at(f"{day} 09:00"))["sent"]:
+            sent.append(day)
+
+    assert sent == [date(2026, 5, 4), date(2026, 6, 29)]
+
+
+def test_after_a_year_without_a_visit_it_lapses_and_owes_nothing(world, smtp_server):
+    cycle = a_cycle(world, "2026-06-01")
+    put_off = a_cycle(world, "2026-06-01")
+    maintenance.defer(cycle=put_off, until=date(2026, 9, 1), reason="travelling")
+    agree(world)
+
+    assert outbox.run(now=at("2027-06-01 09:00"))["lapsed"] == 0
+    assert outbox.run(now=at("2027-06-02 09:00")) == {"lapsed": 1}
+    assert outbox.run(now=at("2027-09-02 09:00")) == {"lapsed": 1}
+    for row in (cycle, put_off):
+        row.refresh_from_db()
+        assert (row.state, row.deferred_until) == ("lapsed", None)
+    assert smtp_server.received == []

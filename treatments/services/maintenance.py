@@ -2,8 +2,10 @@
 
 from datetime import date, datetime
 
+from dateutil.relativedelta import relativedelta
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from patients.errors import Refused
@@ -11,6 +13,7 @@ from treatments import rules
 from treatments.models import Maintenance, MaintenanceState, Series, Treatment
 from treatments.terms import MaintenanceRule
 
+LAPSES_AFTER_MONTHS = 12
 OPEN = [MaintenanceState.WAITING, MaintenanceState.SCHEDULED, MaintenanceState.DEFERRED]
 
 
@@ -155,6 +158,19 @@ def undo_attend(*, cycle: Maintenance, by: User, now: datetime) -> Maintenance:
             raise MaintenanceNotPossible(_("The next maintenance is already %s.") % following.get_state_display())
         _set(following, state=MaintenanceState.WITHDRAWN, deferred_until=None, settled_at=now, settled_by=by)
     return _set(cycle, state=MaintenanceState.BOOKED, attended_on=None, settled_at=None, settled_by=None)
+
+
+def lapse_overdue(*, now: datetime) -> int:
+    """Let lapse what has been overdue, or put off, for `LAPSES_AFTER_MONTHS` without a visit; returns how many.
+
+    No further cycle follows by itself: it is a person who asks whether the patient still wants it.
+    """
+    long_ago = now.date() - relativedelta(months=LAPSES_AFTER_MONTHS)
+    overdue = Q(state=MaintenanceState.SCHEDULED, due_from__lt=long_ago, due_by__lt=long_ago)
+    put_off = Q(state=MaintenanceState.DEFERRED, deferred_until__lt=long_ago)
+    return Maintenance.objects.filter(overdue | put_off).update(
+        state=MaintenanceState.LAPSED, deferred_until=None, settled_at=now, settled_by=None
+    )
 
 
 def _locked(cycle: Maintenance, states: list[MaintenanceState]) -> Maintenance:

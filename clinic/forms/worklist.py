@@ -21,9 +21,16 @@ class FilterForm(forms.Form):
         label=_("What opens or falls due"), choices=DAYS, coerce=int, required=False, empty_value=Filters().days
     )
 
+    def __init__(self, asked) -> None:
+        super().__init__({"days": Filters().days, **asked.dict()})
+        if not self.is_valid():
+            # Shown as it counts.
+            sound = {name: self.data.get(name) for name in self.fields if name not in self.errors}
+            super().__init__({"days": Filters().days, **sound})
+            self.full_clean()
+
     def filters(self) -> Filters:
-        self.is_valid()
-        return Filters(site=self.cleaned_data.get("site"), days=self.cleaned_data.get("days") or Filters().days)
+        return Filters(site=self.cleaned_data["site"], days=self.cleaned_data["days"])
 
 
 class _RowForm(forms.Form):

@@ -85,7 +85,7 @@ class _Page:
 
     def _form(self) -> VisitForm:
         posted = self.request.POST
-        site = self._asked_site() or default_site(self.request)
+        site = self._asked_site() or self._home_site() or default_site(self.request)
         today = walltime.day_of(self.now, site.time_zone)
         treatment = self._treatment(posted or self.request.GET)
         kwargs = {"today": today, "treatment": treatment, "maintenance": self.cycle}
@@ -114,6 +114,11 @@ class _Page:
     def _asked_site(self) -> Site | None:
         key = self._asked_key("site")
         return Site.objects.filter(active=True, pk=key).first() if key else None
+
+    def _home_site(self) -> Site | None:
+        """Where the patient was last, or is to come."""
+        last = self.patient.appointments.filter(site__active=True).select_related("site").order_by("starts_at").last()
+        return last and last.site
 
     def _asked_start(self) -> datetime | None:
         """The site's wall clock, as the diary's empty times name it."""

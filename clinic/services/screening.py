@@ -11,6 +11,8 @@ from typing import Literal
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from clinic import walltime
@@ -82,34 +84,40 @@ def state(asked: Sequence[Asked]) -> State:
 
 
 def states(visits: Iterable[int]) -> dict[int, State]:
-    """The state of each of these visits (by key) that asks something. Three queries, however many they are."""
-    rows = list(
-        Appointment.objects.filter(pk__in=list(visits), status__in=LIVE).select_related(
-            "site", "session", "maintenance", "maintenance__series__protocol"
+    """The state of each of these visits (by key) that asks something. Two queries, however many they are."""
+    rows = (
+        Appointment.objects.filter(pk__in=list(visits), status__in=LIVE)
+        .order_by()
+        .annotate(
+            course=Coalesce("session__series", "maintenance__series"),
+            asked=Coalesce("session__series__terms_json__screening", "maintenance__series__terms_json__screening"),
+            # Another treatment than the course's has none of its questions.
+            other=~Q(maintenance__series__protocol__treatment=F("treatment")) & Q(maintenance__isnull=False),
         )
+        .values_list("pk", "starts_at", "site__time_zone", "course", "asked", "other")
     )
-    keys = {row.pk: row.session.series_id for row in rows if row.session}
-    keys |= {
-        row.pk: row.maintenance.series_id
-        for row in rows
-        if row.maintenance and row.treatment_id == row.maintenance.series.protocol.treatment_id
+    asking = {
+        pk: (course, [ScreeningQuestion.from_json(question) for question in asked], walltime.day_of(starts_at, zone))
+        for pk, starts_at, zone, course, asked, other in rows
+        if asked and not other
     }
-    terms = {series.pk: series.terms for series in Series.objects.filter(pk__in=set(keys.values()))}
-    asking = {pk for pk, said in terms.items() if said.screening}
+    if not asking:
+        return {}
     answers: dict[int, list[ScreeningAnswer]] = defaultdict(list)
-    for answer in ScreeningAnswer.objects.filter(series__in=asking):
+    for answer in ScreeningAnswer.objects.filter(series__in={course for course, _questions, _day in asking.values()}):
         answers[answer.series_id].append(answer)
     return {
-        row.pk: state(
-            _asked(
-                terms[keys[row.pk]].screening,
-                _latest(answers[keys[row.pk]]),
-                walltime.day_of(row.starts_at, row.site.time_zone),
-            )
-        )
-        for row in rows
-        if keys.get(row.pk) in asking
+        pk: state(_asked(questions, _latest(answers[course]), day)) for pk, (course, questions, day) in asking.items()
     }
+
+
+def flag_words(found: State | None) -> str:
+    """What stands on the card of a visit; empty where there is nothing to say."""
+    return {
+        "stop": _("screening: stop"),
+        "ask": _("screening: ask"),
+        "missing": _("screening missing"),
+    }.get(found or "", "")
 
 
 @transaction.atomic

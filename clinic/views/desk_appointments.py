@@ -21,7 +21,7 @@ from clinic import walltime
 from clinic.forms.appointment import CancelForm
 from clinic.models import LIVE, Appointment, AppointmentStatus, Resource
 from clinic.permissions import staff_required
-from clinic.services import booking, ripple, undo
+from clinic.services import booking, ripple, screening, undo
 from clinic.views.desk_day import possible_actions, visits
 from patients.errors import Refused
 from patients.services import record_view
@@ -94,6 +94,8 @@ def _described(appointment: Appointment, *, now: datetime) -> dict:
         ],
         "undoes": undoes,
         "ended": ended,
+        "screening": [] if ended else screening.before(appointment),
+        "screened": "" if ended else screening.flag_words(screening.state(screening.before(appointment))),
         "rebook_series": session.series_id if ended and session is not None and _open_again(appointment) else None,
         "booked_again": _booked_again(appointment) if ended else None,
         "history": list(reversed(list(_history(appointment)))),

@@ -16,9 +16,11 @@ from clinic import walltime
 from clinic.dates_in_words import FIRST_YEAR, LAST_YEAR, NotUnderstood, parse_day
 from clinic.models import LIVE, Appointment, AppointmentStatus, Closure, OpeningHours, Resource, Site
 from clinic.permissions import staff_required
+from clinic.services import screening
 from treatments.models import Session
 
 REMEMBERED_SITE = "desk_site"
+WAITING = (AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,7 @@ class Row:
     practitioner: str
     room: str
     outside_window: bool
+    screening: str
     rebook_series: int | None
     actions: Sequence[str]
 
@@ -110,7 +113,7 @@ def _within(day: date, zone: ZoneInfo, field: str) -> dict[str, datetime]:
 
 
 def visits(which: Q, *, zone: ZoneInfo, now: datetime) -> list[Row]:
-    """The appointments of `which`, in order of time, by one query."""
+    """The appointments of `which`, in order of time, by one query, and what is known of their screening."""
     sessions = Session.objects.filter(series=OuterRef("session__series")).order_by()
     held = Appointment.objects.filter(session=OuterRef("session"), status__in=LIVE)
     found = (
@@ -140,10 +143,12 @@ def visits(which: Q, *, zone: ZoneInfo, now: datetime) -> list[Row]:
             "outside_window_reason",
         )
     )
-    return [_row(values, zone=zone, now=now) for values in found.iterator()]
+    found = list(found)
+    flags = screening.states(values[0] for values in found) if found else {}
+    return [_row(values, zone=zone, now=now, screened=flags.get(values[0])) for values in found]
 
 
-def _row(values: tuple, *, zone: ZoneInfo, now: datetime) -> Row:
+def _row(values: tuple, *, zone: ZoneInfo, now: datetime, screened: screening.State | None) -> Row:
     pk, starts_at, ends_at, status, patient, given, family, treatment, number, count, series, again, cycle, *rest = (
         values
     )
@@ -163,6 +168,7 @@ def _row(values: tuple, *, zone: ZoneInfo, now: datetime) -> Row:
         practitioner=practitioner or "",
         room=room or "",
         outside_window=bool(outside),
+        screening=screening.flag_words(screened) if status in WAITING else "",
         rebook_series=series if again and status not in LIVE else None,
         actions=possible_actions(status, starts_at=starts_at, zone=zone, now=now),
     )

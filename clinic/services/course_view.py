@@ -226,7 +226,7 @@ def _cycle(cycle: Maintenance, appointment: Appointment | None, *, today: date) 
         detail = cycle.reason
     return Step(
         state=state,
-        label=f"{_('Maintenance %d') % cycle.cycle}: {cycle.treatment}",
+        label=_("Maintenance %(number)d: %(treatment)s") % {"number": cycle.cycle, "treatment": cycle.treatment},
         when=when,
         detail=detail,
         day=day,

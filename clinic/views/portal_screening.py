@@ -40,4 +40,5 @@ def questions(request: HttpRequest, patient: Patient, pk: int) -> HttpResponse:
 
 def _flagged(visit) -> str:
     said = _("Thank you. Your practitioner sees the answers before the visit and may call you. The visit stays booked.")
-    return f"{said} {_('If you are unsure, ask before you come.')} {portal.please_call(visit.site)}"
+    unsure = _("If you are unsure, ask before you come.")
+    return f"{said} {unsure} {portal.please_call(visit.site)}"

@@ -220,9 +220,9 @@ def cancel(request: HttpRequest, patient: Patient, pk: int) -> HttpResponse:
 def _cancelled(appointment: Appointment) -> str:
     said = _("Your visit is cancelled.")
     if appointment.session_id is not None:
-        return f"{said} {_('The clinic will find another day for this session with you.')}"
+        return said + " " + _("The clinic will find another day for this session with you.")
     if appointment.maintenance_id is not None:
-        return f"{said} {_('The maintenance is due as before: you can book it again at any time.')}"
+        return said + " " + _("The maintenance is due as before: you can book it again at any time.")
     return said
 
 

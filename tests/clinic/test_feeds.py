@@ -145,9 +145,6 @@ def test_somebody_else_s_visits_are_never_in_it(world, secret):
     assert events(secret) == []
 
 
-    assert events(secret)[0]["summary"] == "Termin bei Harbour"
-
-
 # --- The address ---------------------------------------------------------------------------------
 
 

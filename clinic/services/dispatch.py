@@ -7,6 +7,8 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
@@ -178,25 +180,100 @@ def _release(keys: Iterable[int], token: uuid.UUID, **values) -> int:
 
 
 def _send(to_send: Sequence[tuple[Message, recheck.Send]], token: uuid.UUID, clock: Clock) -> Counter[str]:
-    outcomes: Counter[str] = Counter()
+    if not to_send:
+        return Counter()
+    ledger = _Ledger(token, clock)
     secrets = _links([message for message, _facts in to_send], clock)
-    own = messages.own_words() if to_send else {}
+    own = messages.own_words()
     stale = clock.now() + FRESH
-    with delivery.Mailer() as mailer:
+    with delivery.Mailer() as mailer, ledger:
         for position, (message, facts) in enumerate(to_send):
             rest = [later.pk for later, _facts in to_send[position:]]
             if clock.now() > stale:
-                outcomes[RELEASED] += _release(rest, token)
+                ledger.outcomes[RELEASED] += _release(rest, token)
                 break
             try:
-                outcomes[_send_one(message, facts, secrets.get(message.pk, ""), own, token, mailer, clock)] += 1
+                _send_one(message, facts, secrets.get(message.pk, ""), own, mailer, ledger)
             except delivery.Unreachable as error:
                 logger.error("The mail server cannot be reached (%s): %d messages wait", error, len(rest))
                 # No message's fault, so that none uses up its retries.
                 again = Least(Value(clock.now() + OUTAGE_PAUSE), F("not_after"))
-                outcomes[UNREACHABLE] += _release(rest, token, not_before=again)
+                ledger.outcomes[UNREACHABLE] += _release(rest, token, not_before=again)
                 break
-    return outcomes
+    return ledger.outcomes
+
+
+class _Ledger:
+    """What one process notes of the messages it holds.
+
+    That a message was sent is noted together with "the next is being handed over": one statement and one commit for
+    each message. No message is handed over before the one before it is settled.
+    """
+
+    def __init__(self, token: uuid.UUID, clock: Clock) -> None:
+        self.token, self.clock = token, clock
+        self.outcomes: Counter[str] = Counter()
+        self._sent: Message | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._note(None)
+
+    def hand_over(self, message: Message) -> bool:
+        """Note that it is being handed over, before it is; False where another process has it by now."""
+        marked = self._note(message)
+        message.attempts += marked
+        message.handed_over += marked
+        return bool(marked)
+
+    def sent(self, message: Message) -> None:
+        self._sent = message
+
+    def _note(self, next_one: Message | None) -> int:
+        if self._sent is None and next_one is None:
+            return 0
+        now = self.clock.now()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                NOTE,
+                {
+                    "sent": self._sent and self._sent.pk,
+                    "handed_over": self._sent and self._sent.handed_over,
+                    "next": next_one and next_one.pk,
+                    "token": self.token,
+                    "now": now,
+                    "lease": now + LEASE,
+                },
+            )
+            [(settled, marked)] = cursor.fetchall()
+        if self._sent is not None:
+            if not settled:
+                logger.warning("Message %d was settled by another process", self._sent.pk)
+            self.outcomes[MessageState.SENT if settled else LOST] += 1
+            self._sent = None
+        return marked
+
+
+# Written out, because it is the one statement that is run for each message.
+NOTE = """
+WITH settled AS (
+    UPDATE clinic_message
+    SET state = 'sent', settled_at = %(now)s, reason = '', token = NULL, lease_until = NULL,
+        handed_over = %(handed_over)s
+    WHERE id = %(sent)s AND token = %(token)s
+    RETURNING id
+), marked AS (
+    UPDATE clinic_message
+    SET attempts = attempts + 1, handed_over = handed_over + 1, lease_until = %(lease)s
+    WHERE id = %(next)s AND token = %(token)s
+    RETURNING id
+)
+SELECT (SELECT count(*) FROM settled), (SELECT count(*) FROM marked)
+"""
 
 
 def _links(to_send: Sequence[Message], clock: Clock) -> dict[int, str]:
@@ -212,55 +289,45 @@ def _links(to_send: Sequence[Message], clock: Clock) -> dict[int, str]:
 
 
 def _send_one(
-    message: Message,
-    facts: recheck.Send,
-    secret: str,
-    own: messages.Own,
-    token: uuid.UUID,
-    mailer: delivery.Mailer,
-    clock: Clock,
-) -> str:
-    """Send one and settle it. Whatever goes wrong is this message's alone, but for Unreachable, which is raised."""
+    message: Message, facts: recheck.Send, secret: str, own: messages.Own, mailer: delivery.Mailer, ledger: _Ledger
+) -> None:
+    """Send one and note what became of it. Whatever goes wrong is this message's alone, but for Unreachable."""
+    token, clock, outcomes = ledger.token, ledger.clock, ledger.outcomes
     by_mail = message.channel == Channel.EMAIL
     try:
         say = messages.email if by_mail else messages.sms
         said = say(message, site=facts.site, starts=facts.starts, due=facts.due, secret=secret, own=own)
     except ValidationError:
-        return _settle(message, token, MessageState.FAILED, clock, _("The address is not valid."))
+        outcomes[_settle(message, token, MessageState.FAILED, clock, _("The address is not valid."))] += 1
+        return
     except Exception as error:
         # Not the error's own words, which may quote the patient.
         logger.error("Message %d has no text: %s", message.pk, type(error).__name__)
-        return _settle(message, token, MessageState.FAILED, clock, _("It has no text (%s).") % type(error).__name__)
+        no_text = _("It has no text (%s).") % type(error).__name__
+        outcomes[_settle(message, token, MessageState.FAILED, clock, no_text)] += 1
+        return
     if by_mail:
         mailer.reach()
-    if not _mark(message, token, clock):
-        return LOST
+    if not ledger.hand_over(message):
+        outcomes[LOST] += 1
+        return
     try:
         if by_mail:
             mailer.send(said)
         else:
             delivery.send_sms(to=str(message.patient.phone), text=said, key=str(message.message_id))
     except delivery.PutOff as no:
-        return _put_off(message, token, clock, str(no))
+        outcomes[_put_off(message, token, clock, str(no))] += 1
     except delivery.Rejected as no:
         logger.warning("Message %d was refused", message.pk)
-        return _refused(message, token, clock, str(no))
+        outcomes[_refused(message, token, clock, str(no))] += 1
     except Exception as error:
         # It may have arrived. Only what the provider said may be kept in words.
         answer = str(error) if isinstance(error, delivery.Unclear) else type(error).__name__
         logger.warning("Message %d is in doubt: %s", message.pk, type(error).__name__)
-        return _in_doubt(message, token, clock, answer)
-    return _settle(message, token, MessageState.SENT, clock)
-
-
-def _mark(message: Message, token: uuid.UUID, clock: Clock) -> bool:
-    """Note that it is being handed over, before it is; False where another process has it by now."""
-    now = clock.now()
-    mine = Message.objects.filter(pk=message.pk, token=token)
-    marked = mine.update(attempts=F("attempts") + 1, handed_over=F("handed_over") + 1, lease_until=now + LEASE)
-    message.attempts += marked
-    message.handed_over += marked
-    return bool(marked)
+        outcomes[_in_doubt(message, token, clock, answer)] += 1
+    else:
+        ledger.sent(message)
 
 
 def _put_off(message: Message, token: uuid.UUID, clock: Clock, said: str) -> str:

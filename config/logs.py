@@ -3,6 +3,7 @@
 import logging
 import re
 
+import structlog
 from django_structlog.middlewares import RequestMiddleware
 
 # The link in a reminder, a private calendar, and where the gateway for text messages calls.
@@ -28,3 +29,24 @@ class WithoutSecrets(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = masked(record.getMessage()), None
         return True
+
+
+def configure() -> None:
+    """Lines as JSON, through the standard logging, so that one level and one filter hold for all.
+
+    A failure is told by a plain traceback: the richer kinds print every variable, and with them who the patient is.
+    """
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.add_logger_name,
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

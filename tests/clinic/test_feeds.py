@@ -145,6 +145,13 @@ def test_somebody_else_s_visits_are_never_in_it(world, secret):
     assert events(secret) == []
 
 
+def test_it_is_said_in_the_patient_s_language(world, secret):
+    Patient.objects.filter(pk=world.patient.pk).update(language="de")
+    book(world, a_visit(world))
+
+    assert events(secret)[0]["summary"] == "Termin bei Harbour"
+
+
 # --- The address ---------------------------------------------------------------------------------
 
 

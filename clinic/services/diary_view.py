@@ -39,6 +39,14 @@ FINGERPRINT = """
         FROM clinic_appointment visit JOIN patients_patient patient ON patient.id = visit.patient_id
         WHERE visit.site_id = %(site)s AND visit.starts_at >= %(start)s AND visit.starts_at < %(end)s
         UNION ALL
+        SELECT 'answer ' || answer.id
+        FROM clinic_appointment visit
+        LEFT JOIN treatments_session session ON session.id = visit.session_id
+        LEFT JOIN treatments_maintenance maintenance ON maintenance.id = visit.maintenance_id
+        JOIN clinic_screeninganswer answer
+        ON answer.series_id = coalesce(session.series_id, maintenance.series_id)
+        WHERE visit.site_id = %(site)s AND visit.starts_at >= %(start)s AND visit.starts_at < %(end)s
+        UNION ALL
         SELECT 'closure ' || xmin || ctid FROM clinic_closure
         WHERE site_id = %(site)s AND ends_at > %(start)s AND starts_at < %(end)s
         UNION ALL
@@ -228,7 +236,7 @@ def _visit(values: tuple, zone: ZoneInfo, now: datetime, screened: screening.Sta
                 (_("no practitioner"), not practitioner and any(part.kind == "work" for part in parts)),
                 (_("no room"), not room and any(phase.get("room") for phase in phases)),
                 (_("outside its window"), bool(outside)),
-                (screening.flag_words(screened), bool(screening.flag_words(screened))),
+                (screening.flag_words(screened), screened in ("stop", "ask", "missing")),
             )
             if waiting and is_missing
         ),

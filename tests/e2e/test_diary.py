@@ -12,9 +12,16 @@ from tests.clinic.test_booking import a_visit, book
 from tests.e2e.conftest import assert_accessible
 from tests.world import at
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.usefixtures("clock")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 DAY = date(2026, 3, 3)
+MORNING = at("2026-03-03 08:30")
+
+
+@pytest.fixture(autouse=True)
+def morning(clock):
+    """Before anybody signs in, so that no session has grown old."""
+    clock.move_to(MORNING)
 
 
 @pytest.fixture
@@ -49,14 +56,12 @@ def card(desk, name: str):
     return desk.locator(".diary-grid .visit:not(.ec-ghost) .card", has_text=name)
 
 
-def test_a_day_in_the_diary(desk, server, clock, a_day, clinic, complaints):
+def test_a_day_in_the_diary(desk, server, a_day, clinic, complaints):
     first, second = a_day
     desk.get_by_role("link", name="Diary").click()
-    expect(desk.get_by_role("heading", level=1)).to_contain_text("Today, Mon 2 Mar 2026")
+    expect(desk.get_by_role("heading", level=1)).to_have_text("Today, Tue 3 Mar 2026")
 
-    # A day on by the arrow key: columns of people, phases inside the card, what is missing, and who is away.
-    desk.keyboard.press("ArrowRight")
-    expect(desk.get_by_role("heading", level=1)).to_have_text(re.compile("Tue 3 Mar 2026"))
+    # Columns of people, phases inside the card, what is missing, and who is away.
     amal = card(desk, "Amal Osei")
     expect(amal).to_contain_text("10:00")
     expect(amal).to_contain_text("1 of 3")
@@ -71,8 +76,7 @@ def test_a_day_in_the_diary(desk, server, clock, a_day, clinic, complaints):
 
     # Somebody else's change is there within five seconds, without a reload, and takes the focus from nobody.
     amal.focus()
-    clock.move_to(at("2026-03-03 12:55"))
-    booking.arrive(appointment=second, by=clinic.manager, now=at("2026-03-03 12:55"))
+    booking.arrive(appointment=second, by=clinic.manager, now=MORNING)
     expect(card(desk, "Noor Haddad")).to_contain_text("Arrived", timeout=5000)
     expect(amal).to_be_focused()
 
@@ -89,38 +93,50 @@ def test_the_week_and_one_persons_week(desk, server, a_day, clinic, complaints):
     expect(desk.locator(".note-absent")).to_contain_text("15:00–18:00")
     assert_accessible(desk)
 
-    desk.get_by_role("link", name="Ben: week").click()
+    desk.get_by_role("link", name=re.compile("^Ben")).click()
     expect(card(desk, "Noor Haddad")).to_be_visible()
     expect(card(desk, "Amal Osei")).to_have_count(0)
     assert_accessible(desk)
 
     desk.get_by_role("link", name="Rooms").click()
-    expect(desk.get_by_role("link", name="Room 2: week")).to_be_visible()
+    expect(desk.get_by_role("link", name=re.compile("^Room 2"))).to_be_visible()
     expect(card(desk, "Amal Osei")).to_be_visible()
     desk.keyboard.press("ArrowRight")
     expect(desk.get_by_role("heading", level=1)).to_contain_text("9 Mar – 15 Mar 2026")
     assert complaints == []
 
 
+def press(desk, key: str) -> None:
+    """Once the page has its scripts: the browser keeps no key for them."""
+    desk.wait_for_load_state()
+    desk.keyboard.press(key)
+
+
 def test_keys_and_their_list(desk, server, a_day):
     open_diary(desk, server)
-    desk.keyboard.press("?")
+    press(desk, "?")
     keys = desk.get_by_role("dialog", name="Keys")
     expect(keys).to_be_visible()
     assert_accessible(desk)
-    desk.keyboard.press("ArrowRight")
-    desk.keyboard.press("Escape")
+    press(desk, "ArrowRight")
+    press(desk, "Escape")
     expect(keys).to_be_hidden()
-    expect(desk.get_by_role("heading", level=1)).to_contain_text("Tue 3 Mar")
+    expect(desk.get_by_role("heading", level=1)).to_have_text("Today, Tue 3 Mar 2026")
 
-    # In a field a letter is a letter.
-    desk.keyboard.press("/")
+    # A day on and back; in a field a letter is a letter.
+    press(desk, "ArrowRight")
+    expect(desk.get_by_role("heading", level=1)).to_have_text("Wed 4 Mar 2026")
+    press(desk, "ArrowLeft")
+    expect(desk.get_by_role("heading", level=1)).to_have_text("Today, Tue 3 Mar 2026")
+    press(desk, "ArrowLeft")
+    expect(desk.get_by_role("heading", level=1)).to_have_text("Mon 2 Mar 2026")
+    press(desk, "/")
     desk.keyboard.type("tn?")
     expect(desk.locator("#patient-search")).to_have_value("tn?")
     desk.locator("#patient-search").blur()
-    desk.keyboard.press("t")
+    press(desk, "t")
     expect(desk.get_by_role("heading", level=1)).to_contain_text("Today")
-    desk.keyboard.press("n")
+    press(desk, "n")
     expect(desk.get_by_role("heading", level=1)).to_have_text("Register a new patient")
 
     # Switched off, they stay off on the next page; the date box takes words.
@@ -129,11 +145,11 @@ def test_keys_and_their_list(desk, server, a_day):
     desk.get_by_label("Keys without Ctrl or Alt").uncheck()
     desk.get_by_label("Day", exact=True).fill("+2w")
     desk.get_by_label("Day", exact=True).press("Enter")
-    expect(desk.get_by_role("heading", level=1)).to_contain_text("Mon 16 Mar 2026")
-    desk.keyboard.press("t")
-    desk.keyboard.press("?")
+    expect(desk.get_by_role("heading", level=1)).to_contain_text("Tue 17 Mar 2026")
+    press(desk, "t")
+    press(desk, "?")
     desk.wait_for_timeout(300)
-    expect(desk.get_by_role("heading", level=1)).to_contain_text("Mon 16 Mar 2026")
+    expect(desk.get_by_role("heading", level=1)).to_contain_text("Tue 17 Mar 2026")
     expect(desk.get_by_role("dialog")).to_have_count(0)
 
 
@@ -161,7 +177,7 @@ def test_dragging_asks_first(desk, server, a_day, clinic, complaints):
     drag(desk, "Amal Osei", int(4 * half_hour(desk)))
     dialog = desk.get_by_role("dialog")
     expect(dialog.get_by_role("heading", name="Move this visit")).to_be_visible()
-    expect(dialog.get_by_label("Time")).to_have_value("12:00")
+    expect(dialog.get_by_label("Time", exact=True)).to_have_value("12:00")
     assert_accessible(desk)
     desk.keyboard.press("Escape")
     expect(desk.locator("#messages")).to_contain_text("The visit stays where it was.")
@@ -195,7 +211,7 @@ def test_an_empty_time_asks_for_whom(desk, server, a_day, clinic):
     desk.wait_for_url(re.compile(r"/visits/new/\?site=\d+&start=2026-03-03T09%3A30&practitioner=\d+"))
 
 
-def test_a_small_screen_has_a_list_that_stays_fresh(desk, server, a_day, clinic, clock):
+def test_a_small_screen_has_a_list_that_stays_fresh(desk, server, a_day, clinic):
     _first, second = a_day
     desk.set_viewport_size({"width": 390, "height": 844})
     open_diary(desk, server)
@@ -205,7 +221,7 @@ def test_a_small_screen_has_a_list_that_stays_fresh(desk, server, a_day, clinic,
     assert_accessible(desk)
     assert desk.evaluate("document.documentElement.scrollWidth") <= 390
 
-    booking.cancel(appointment=second, reason="ill", by=clinic.manager, now=clock.now)
+    booking.cancel(appointment=second, reason="ill", by=clinic.manager, now=MORNING)
     expect(row).to_have_count(0, timeout=5000)
 
 

@@ -1,0 +1,165 @@
+"""A patient whose words are found again anywhere: none of them stands in a log, a subject, a text or an address."""
+
+import logging
+import re
+from datetime import date
+from urllib.parse import unquote
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from clinic import messages
+from clinic.models import Message, ReminderStep
+from clinic.models.outbox import MessageKind
+from clinic.services import booking, outbox
+from patients import services as patients
+from patients.models import Patient
+from tests.clinic.test_booking import a_visit, book
+from tests.clinic.test_links import confirm_form, offered
+from tests.world import at
+from treatments.models import Concern, Maintenance
+from treatments.services import maintenance as cycles
+from treatments.services import series as courses
+
+CANARY = {
+    "given name": "Quetzalina",
+    "family name": "Vogelsang",
+    "e-mail": "kanarienvogel",
+    "phone": "7700900987",
+    "concern": "Zwitscherakne",
+    "area": "Federkleid",
+    "note": "Singt morgens",
+    "treatment": "Microneedling",
+    "protocol": "Acne scars",
+}
+EMAIL = f"{CANARY['e-mail']}@example.com"
+
+
+class Recorder:
+    """A browser that keeps every address it was sent to, in a program whose every line of log is kept."""
+
+    def __init__(self, client: Client, addresses: list[str]) -> None:
+        self.client, self.addresses = client, addresses
+
+    def get(self, path: str):
+        return self._noted(path, self.client.get(path))
+
+    def post(self, path: str, data=None):
+        return self._noted(path, self.client.post(path, data or {}))
+
+    def _noted(self, path: str, response):
+        self.addresses += [path, response.get("Location", "")]
+        return response
+
+
+@pytest.fixture
+def everything_logged(tmp_path, capfd):
+    """The text of all that was logged, by whichever logger, and of all that was printed."""
+    path = tmp_path / "log"
+    handler = logging.FileHandler(path)
+    # The mail server of the tests, which is no part of the program.
+    handler.addFilter(lambda record: not record.name.startswith("mail."))
+    root = logging.getLogger()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield lambda: path.read_text() + "".join(capfd.readouterr())
+    root.removeHandler(handler)
+    root.setLevel(before)
+
+
+def found(text: str) -> list[str]:
+    text = unquote(text).lower()
+    return [what for what, word in CANARY.items() if word.lower() in text]
+
+
+def test_nothing_of_the_canary_is_in_logs_subjects_texts_or_addresses(
+    world, smtp_server, time_machine, everything_logged
+):
+    addresses: list[str] = []
+    world.protocol.indications.set([Concern.objects.create(name=CANARY["concern"])])
+    ReminderStep.objects.all().delete()
+    ReminderStep.objects.create(subject="maintenance", offset_days=0, stale_after_days=7)
+    ReminderStep.objects.create(subject="appointment", offset_days=-1, stale_after_days=1)
+    time_machine.move_to(at("2026-03-02 09:00"), tick=False)
+    desk, phone = Recorder(Client(), addresses), Recorder(Client(), addresses)
+    desk.client.force_login(world.desk, backend="django.contrib.auth.backends.ModelBackend")
+
+    # The desk registers the patient, finds them again, and looks.
+    desk.post(
+        reverse("desk:patient-new"),
+        {
+            "given_name": CANARY["given name"],
+            "family_name": CANARY["family name"],
+            "email": EMAIL,
+            "phone": f"+44{CANARY['phone']}",
+            "language": "en-gb",
+            "notes": CANARY["note"],
+        },
+    )
+    patient = Patient.objects.filter(email=EMAIL).first() or world.a_patient(
+        CANARY["given name"], CANARY["family name"], email=EMAIL, notes=CANARY["note"]
+    )
+    desk.post(reverse("desk:patient-search"), {"q": CANARY["family name"]})
+    desk.get(reverse("desk:patient", args=[patient.pk]))
+
+    # A visit is booked, confirmed, reminded of and cancelled; a series comes to its end.
+    patients.create_account(patient=patient, by=world.desk, now=at("2026-03-02 09:00"))
+    patients.give_consent(
+        patient=patient, purpose="recall", channel="email", source="desk", by=world.desk, now=at("2026-03-02 09:00")
+    )
+    visit = book(world, a_visit(world, "2026-03-10 10:00"), patient=patient)
+    outbox.run(now=at("2026-03-09 10:00"))
+    booking.cancel(appointment=visit, reason=CANARY["note"], by=world.desk, now=at("2026-03-09 11:00"))
+    series = world.a_series(patient, concern=Concern.objects.get(name=CANARY["concern"]))
+    courses.attend(session=series.sessions.first(), on=date(2026, 3, 2), by=world.desk, now=at("2026-03-02 12:00"))
+    courses.complete(series=series, by=world.desk, now=at("2026-03-02 12:00"))
+    cycle = series.maintenance.get()
+    cycles.override(cycle=cycle, due_on=date(2026, 6, 1), reason="seen", by=world.desk, now=at("2026-03-02 12:00"))
+
+    # The reminder comes; a mail server refuses one of them in words that name the patient.
+    time_machine.move_to(at("2026-06-01 09:00"), tick=False)
+    smtp_server.refuses[EMAIL] = f"451 {EMAIL} is busy"
+    outbox.run(now=at("2026-06-01 09:00"))
+    smtp_server.refuses.clear()
+    outbox.run(now=at("2026-06-01 09:10"))
+    reminder = next(mail for mail in smtp_server.received if "next visit" in mail["Subject"])
+
+    # The patient books by the link, ends the reminders, and signs in by a code.
+    link = re.search(r"http://[^/]+(/r/[^/\s]+/)\s", reminder.get_content())[1]
+    time = offered(phone.get(link))[0]
+    phone.post(f"{link}book/", confirm_form(phone.get(time)))
+    phone.post(f"{link}call/")
+    phone.get(f"{link}stop/")
+    phone.post(f"{link}stop/")
+    phone.get("/r/AAAAAAAAAAAAAAAAAAAAAAAA/nothing-here/")
+    phone.post(reverse("account_request_login_code"), {"email": EMAIL})
+    outbox.run(now=at("2026-06-01 09:20"))
+    assert Maintenance.objects.get(pk=cycle.pk).state == "booked"
+    assert phone.client.login is not None
+
+    # All of it, searched.
+    logged = everything_logged()
+    assert "POST /desk/patients/new/" in logged, "the log was kept"
+    assert [line for line in logged.splitlines() if found(line)] == []
+    assert link.split("/")[2] not in logged, "nor the secret of the link"
+    assert len(smtp_server.received) >= 4
+    assert {mail["Subject"]: found(mail["Subject"]) for mail in smtp_server.received if found(mail["Subject"])} == {}
+    assert {address for address in addresses if found(address)} == set()
+    # A mail says the first name in its text, and nothing else of it.
+    for mail in smtp_server.received:
+        assert set(found(mail.get_body(("plain",)).get_content())) <= {"given name"}
+    for kind in MessageKind.values:
+        message = Message(kind=kind, patient=patient, channel="sms", message_id=uuid4())
+        text = messages.sms(message, site=world.site, starts=[at("2026-03-10 14:30")], secret="A" * 24)
+        assert found(text) == [], kind
+
+
+@pytest.mark.parametrize("word", CANARY.values(), ids=CANARY.keys())
+def test_the_search_would_find_it(word, everything_logged):
+    """Else the test above could not fail."""
+    logging.getLogger("anything").debug("Seen: %s", word.upper())
+
+    assert found(everything_logged())

@@ -62,6 +62,7 @@ SAMPLES = {
     ("desk:series-version", "pk"): lambda: apps.get_model("treatments.Series").objects.filter(state="active").get().pk,
     ("admin:treatments_protocol_version", "number"): lambda: 1,
     ("desk:series-book", "pk"): lambda: apps.get_model("treatments.Series").objects.filter(state="active").get().pk,
+    ("desk:appointment-change", "kind"): lambda: "move",
     ("desk:appointment*", "pk"): lambda: apps.get_model("clinic.Appointment").objects.earliest("pk").pk,
     ("portal:visit*", "pk"): lambda: apps.get_model("clinic.Appointment").objects.earliest("pk").pk,
     ("portal:maintenance-book", "pk"): lambda: apps.get_model("treatments.Maintenance").objects.earliest("pk").pk,

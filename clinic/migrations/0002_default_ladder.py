@@ -25,6 +25,6 @@ def lay(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("clinic", "0004_window_override_permission")]
+    dependencies = [("clinic", "0001_initial")]
 
     operations = [migrations.RunPython(lay, migrations.RunPython.noop)]

@@ -195,10 +195,14 @@ def test_the_page_says_that_the_site_is_closed(desk, world):
 @pytest.mark.parametrize(
     ("status", "now", "offered"),
     [
-        pytest.param("booked", "2026-03-02 12:00", ["cancel"], id="booked, the day before"),
-        pytest.param("booked", "2026-03-03 09:00", ["arrive", "attend", "cancel"], id="booked, earlier on its day"),
-        pytest.param("booked", "2026-03-03 10:00", ["arrive", "attend", "no-show", "cancel"], id="booked, begun"),
-        pytest.param("booked", "2026-03-04 10:00", ["attend", "no-show", "cancel"], id="booked, the day after"),
+        pytest.param("booked", "2026-03-02 12:00", ["move", "cancel"], id="booked, the day before"),
+        pytest.param(
+            "booked", "2026-03-03 09:00", ["arrive", "attend", "move", "cancel"], id="booked, earlier on its day"
+        ),
+        pytest.param(
+            "booked", "2026-03-03 10:00", ["arrive", "attend", "no-show", "move", "cancel"], id="booked, begun"
+        ),
+        pytest.param("booked", "2026-03-04 10:00", ["attend", "no-show", "move", "cancel"], id="booked, the day after"),
         pytest.param("arrived", "2026-03-03 10:00", ["attend", "cancel"], id="arrived"),
         pytest.param("fulfilled", "2026-03-03 12:00", [], id="attended"),
         pytest.param("cancelled", "2026-03-03 12:00", [], id="cancelled"),

@@ -326,8 +326,30 @@ HOSTILE = [
     pytest.param("’" * 300, id="very long"),
     pytest.param("\ud800", id="half a character"),
 ]
-FIELDS = """key protocol concern severity area depth_mm count spacing_min spacing_unit site first_day practitioner
-weekdays earliest_time pick-1 pinned choose date-1 shown-1 decision_note outside_reason tolerance_days""".split()
+FIELDS = [
+    "key",
+    "protocol",
+    "concern",
+    "severity",
+    "area",
+    "depth_mm",
+    "count",
+    "spacing_min",
+    "spacing_unit",
+    "site",
+    "first_day",
+    "practitioner",
+    "weekdays",
+    "earliest_time",
+    "pick-1",
+    "pinned",
+    "choose",
+    "date-1",
+    "shown-1",
+    "decision_note",
+    "outside_reason",
+    "tolerance_days",
+]
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -47,7 +47,14 @@ def test_each_kind_has_a_subject_and_a_text_with_name_and_link(world, settings, 
 
 
 def test_every_kind_of_message_is_tried_above():
-    assert set(MessageKind.values) == {"confirmation", "change", "cancellation", "visit_reminder", "maintenance", "fresh_link"}
+    assert set(MessageKind.values) == {
+        "confirmation",
+        "change",
+        "cancellation",
+        "visit_reminder",
+        "maintenance",
+        "fresh_link",
+    }
 
 
 def test_a_confirmation_of_several_visits_lists_them(world):

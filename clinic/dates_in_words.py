@@ -7,12 +7,13 @@ import re
 from datetime import date, time, timedelta
 
 from treatments import rules
+from treatments.terms import Unit
 
 # Beyond these a date is a slip of the finger, and some of them have no instant at all.
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 
 WORDS = {"t": 0, "today": 0, "tomorrow": 1, "yesterday": -1}
-UNITS = {"d": "day", "w": "week", "m": "month"}
+UNITS: dict[str, Unit] = {"d": "day", "w": "week", "m": "month"}
 MONTHS = (
     "january",
     "february",

@@ -107,7 +107,8 @@ def released(
     today: date,
 ) -> tuple[int, ...]:
     """The numbers after `since` that have to give up their day until none is left outside its window."""
-    left, given_up = dict(days), []
+    left = dict(days)
+    given_up: list[int] = []
     while True:
         standing = stands(left, anchor=anchor, window_after=window_after, today=today)
         first = next((s.number for s in standing if s.number > since and s.place in ("early", "late")), None)

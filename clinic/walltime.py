@@ -20,16 +20,20 @@ def instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
     Where they show it twice it is the first. Raises NonexistentTime where they never do.
     """
     local = datetime.combine(day, clock, tzinfo=zone)
-    in_utc = local.astimezone(UTC)
-    if in_utc.astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None):
+    if not _is_shown(local):
         raise NonexistentTime(f"{clock:%H:%M} does not exist on {day:%d %B %Y}: the clocks go forward.")
-    return in_utc
+    return local.astimezone(UTC)
+
+
+def _is_shown(local: datetime) -> bool:
+    """Whether clocks ever show this local time: what they skip comes back from UTC as another."""
+    return local.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None)
 
 
 def happens_twice(day: date, clock: time, zone: ZoneInfo) -> bool:
     """Whether clocks in `zone` show `clock` twice on `day`, because they go back."""
-    local = datetime.combine(day, clock, tzinfo=zone)
-    return local.utcoffset() > local.replace(fold=1).utcoffset()
+    first = datetime.combine(day, clock, tzinfo=zone)
+    return first.astimezone(UTC) < first.replace(fold=1).astimezone(UTC) and _is_shown(first)
 
 
 def to_minutes(moment: datetime) -> int:

@@ -63,7 +63,8 @@ def add(day: date, n: int, unit: Unit) -> date:
     if unit == "week":
         return day + timedelta(weeks=n)
     if unit == "month":
-        return day + relativedelta(months=n)
+        later: date = day + relativedelta(months=n)
+        return later
     raise ValueError(f"{unit!r} is not a unit of days: day, week or month.")
 
 

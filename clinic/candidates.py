@@ -50,6 +50,8 @@ class Candidates:
             if choice.practitioner not in (None, *self.people):
                 self.people.append(choice.practitioner)
 
+        # If given, no day so much further from the ideal one is looked at.
+        self.near: int | None = None
         self._free = Availability(request.diary, step=request.step)
         self._needs = [self._free.needs(visit) for visit in request.visits]
         self._windows: dict[int, Days] = {}
@@ -82,6 +84,8 @@ class Candidates:
         if i in self._beyond:
             return range(0)
         first, last = self._bounds[i]
+        if self.near is not None:
+            first, last = max(first, days.ideal - self.near), min(last, days.ideal + self.near)
         return range(max(days.earliest, anchor + 1, first), min(days.latest, last) + 1)
 
     def on(self, i: int, day: int) -> list[Candidate]:

@@ -74,6 +74,9 @@ class _Weights:
         self.unplaced = self.outside << DIGIT
 
 
+# How far from the ideal day the best plan is looked for first, in days; then in the whole windows.
+NEAR = (0, WEEK // 2)
+
 # Costs of some sessions, by the practitioner of the session before them; the last entry is for "nobody yet".
 _Row = list[int]
 
@@ -96,7 +99,7 @@ class _Search:
         self.origin = (self.candidates.first_day - 1 - EPOCH) * DAY_MINUTES
 
     def best(self) -> Plan:
-        rest = self._rest()
+        rest = self._rest_of_the_best()
         sessions: list[PlannedSession] = []
         for i in self.sessions:
             anchor, last = self._after(sessions)
@@ -145,6 +148,20 @@ class _Search:
         return day.toordinal(), self.nobody if last is None else last
 
     # The path: which days can be reached, what is the least that the rest costs from there, which step is that.
+
+    def _rest_of_the_best(self) -> list[dict[int, _Row]]:
+        """`_rest` over as few days as will do.
+
+        Only days near the ideal are weighed at first. A plan that costs less than a single day beyond them is the best
+        of all; in a diary that is not full, most are.
+        """
+        for near in NEAR:
+            self.candidates.near = near
+            rest = self._rest()
+            if rest[0][NO_DAY][self.nobody] < self._off(near + 1):
+                return rest
+        self.candidates.near = None
+        return self._rest()
 
     def _reach(self) -> list[set[int]]:
         """For each session the days from which its window can count; at the end, those of one session more."""

@@ -112,7 +112,10 @@ class Proposal:
 
 def new_course(*, patient: Patient, choice: courses.Choice) -> Course:
     """The course that `choice` would start. Raises SeriesNotPossible."""
-    agreed = courses.agree(choice)
+    return _as_agreed(patient, choice, courses.agree(choice))
+
+
+def _as_agreed(patient: Patient, choice: courses.Choice, agreed: courses.Agreed) -> Course:
     return Course(
         patient=patient,
         treatment=choice.protocol.treatment,
@@ -169,13 +172,16 @@ def propose(
     now: datetime,
     until: date | None = None,
     without: Iterable[Appointment] = (),
+    to_book: bool = False,
 ) -> Proposal:
     """The best dates for what is open of `course`. Stores nothing. Raises NoVisitLength.
 
     The time of the appointments in `without` counts as free. The diary is read as far as the windows reach, or `until`
-    then, and never beyond what is planned.
+    then, and never beyond what is planned. `to_book` where nothing but what is pinned is asked about: once every
+    session is, no other day is read.
     """
     visits = tuple(_stretches(course, number) for number in course.numbers)
+    pinned = {**order.pinned, **course.booked}
     today = walltime.day_of(now, order.site.time_zone)
     first, overdue = _first_window(course, order, today)
     last = max(_last_day(course, order, first, today), min(until or first.earliest, horizon.last_day(today)))
@@ -187,8 +193,8 @@ def propose(
         patient=course.patient,
         now=now,
         without=without,
+        on={choice.day for choice in pinned.values()} if to_book and pinned.keys() >= set(course.numbers) else None,
     )
-    pinned = {**order.pinned, **course.booked}
     request = Request(
         first=first,
         window_after=lambda day: rules.window_after(course.spacing, day),
@@ -254,10 +260,10 @@ def book_new(
     """
 
     def work() -> list[Appointment]:
-        course = new_course(patient=patient, choice=choice)
-        proposal = propose(course=course, order=order, now=now)
+        agreed = courses.agree(choice)
+        proposal = propose(course=_as_agreed(patient, choice, agreed), order=order, now=now, to_book=True)
         _check(proposal, by=by, outside_reason=outside_reason)
-        series = courses.start(patient=patient, choice=choice, by=by, now=now)
+        series = courses.start(patient=patient, choice=choice, by=by, now=now, agreed=agreed)
         return _place(series, proposal, by=by, now=now, key=key, outside_reason=outside_reason)
 
     return _series_of(booking.once(key=key, by=by, now=now, work=work))
@@ -269,7 +275,7 @@ def book_rest(*, series: Series, order: Order, by: User, now: datetime, key: UUI
 
     def work() -> list[Appointment]:
         locked = Series.objects.select_for_update(no_key=True).get(pk=series.pk)
-        proposal = propose(course=rest_of(locked), order=order, now=now)
+        proposal = propose(course=rest_of(locked), order=order, now=now, to_book=True)
         _check(proposal, by=by, outside_reason=outside_reason)
         return _place(locked, proposal, by=by, now=now, key=key, outside_reason=outside_reason)
 
@@ -277,7 +283,9 @@ def book_rest(*, series: Series, order: Order, by: User, now: datetime, key: UUI
 
 
 def _series_of(appointments: list[Appointment]) -> Series:
-    return Series.objects.get(sessions=appointments[0].session_id)
+    session = appointments[0].session
+    assert session is not None, "What is booked here is a session of a series."
+    return session.series
 
 
 def _wanted(proposal: Proposal) -> list[tuple[int, Choice]]:
@@ -337,8 +345,9 @@ def fits(proposal: Proposal, number: int, choice: Choice) -> bool:
     """Whether exactly these people, this room and these devices are free for the whole visit of a session."""
     diary, visit = proposal.request.diary, proposal.request.visits[proposal.course.numbers.index(number)]
     practitioners = tuple(r for r in diary.practitioners if r.id == choice.practitioner)
+    day = diary.day(choice.day.toordinal())
     only = Diary(
-        days=diary.days,
+        days=(day,) if day else (),
         practitioners=practitioners,
         rooms=tuple(r for r in diary.rooms if r.id == choice.room),
         devices={kind: tuple(r for r in found if r.id in choice.devices) for kind, found in diary.devices.items()},

@@ -109,9 +109,12 @@ def spaced(terms: Terms, choice: Choice) -> Terms:
 
 
 @transaction.atomic
-def start(*, patient: Patient, choice: Choice, by: User, now: datetime) -> Series:
-    """Start a series with all its sessions planned. Raises SeriesNotPossible as `agree` does."""
-    agreed = agree(choice)
+def start(*, patient: Patient, choice: Choice, by: User, now: datetime, agreed: Agreed | None = None) -> Series:
+    """Start a series with all its sessions planned. Raises SeriesNotPossible as `agree` does.
+
+    `agreed` is what `agree` has just said of `choice`, where the caller asked it already.
+    """
+    agreed = agreed or agree(choice)
     series = Series.objects.create(
         patient=patient,
         protocol=choice.protocol,

@@ -9,12 +9,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from clinic import walltime
+from clinic.forms.choices import decode, encode
 from clinic.models import Absence, Appointment, Claim, Closure, Message
 from clinic.planning import Choice, Wishes
 from clinic.services import booking, course
 from clinic.services.booking import NotBookable, TimeTaken
 from clinic.services.course import NoVisitLength, Order, OutsideWindow
-from clinic.views.desk_series import _decode, _encode
 from tests.clinic.test_booking import a_visit
 from tests.world import LONDON, NOW, TODAY, at
 from treatments.models import Phase, Series
@@ -307,9 +307,9 @@ def test_booking_six_sessions_costs_no_more_queries_than_booking_two(world):
 
 def test_choices_decode_only_from_what_was_encoded(world):
     choice = propose(world).plan.sessions[0].choice
-    assert _decode(_encode(choice), world.site) == choice
+    assert decode(encode(choice), world.site) == choice
     for text in ["", "x", "1.2", "1.2.3.4-", "9" * 40 + ".1.1.", "1.1.1.1\n", "-5.1.1.1", "1.1.1." + "1" * 5000 + "x"]:
-        assert _decode(text, world.site) is None
+        assert decode(text, world.site) is None
 
 
 def test_a_choice_of_the_planner_is_what_is_booked(world):

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
+from django.test.utils import setup_databases, teardown_databases
 
 from tests.benchmarks import diary
 from tests.world import World, a_clinic
@@ -69,8 +70,10 @@ def _address(wrapper: DatabaseWrapper) -> dict:
 
 
 @pytest.fixture(scope="session")
-def clinic(django_db_setup, django_db_blocker) -> Iterator[Clinic]:
+def clinic(django_test_environment, django_db_blocker) -> Iterator[Clinic]:
     with django_db_blocker.unblock():
+        # Not by pytest-django, which makes a database only for tests that it may empty again.
+        made = setup_databases(verbosity=0, interactive=False, aliases=["default"])
         small = connections["default"]
         large = DatabaseWrapper({**small.settings_dict, "NAME": f"{small.settings_dict['NAME']}_tenfold"}, "default")
         built = Clinic(a_clinic(sessions=6), wrappers={"million": small, "tenfold": large})
@@ -88,3 +91,4 @@ def clinic(django_db_setup, django_db_blocker) -> Iterator[Clinic]:
         large.close()
         with psycopg.connect(**{**_address(small), "dbname": "postgres"}, autocommit=True) as server:
             server.execute(f'DROP DATABASE "{name}"')
+        teardown_databases(made, verbosity=0)

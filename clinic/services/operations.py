@@ -64,10 +64,7 @@ def standing(*, now: datetime) -> Standing:
     waiting = Message.objects.filter(state=MessageState.PENDING, not_before__lte=now)
     unsent = waiting.aggregate(oldest=Min("not_before"), count=Count("pk"))
     settled = (
-        Message.objects.filter(settled_at__gt=now - DAY)
-        .order_by()
-        .values_list("state")
-        .annotate(count=Count("pk"))
+        Message.objects.filter(settled_at__gt=now - DAY).order_by().values_list("state").annotate(count=Count("pk"))
     )
     return Standing(
         beat_at=row.beat_at,

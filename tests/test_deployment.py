@@ -3,6 +3,7 @@
 import re
 import tomllib
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,10 @@ from config import processes
 ROOT = Path(__file__).parent.parent
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 OURS = {name: service for name, service in COMPOSE["services"].items() if "build" in service}
-EXPORT = "uv export --no-default-groups --no-emit-project --no-annotate --format requirements-txt -o requirements.txt"
+EXPORT = (
+    "uv export --all-extras --no-default-groups --no-emit-project --no-annotate "
+    "--format requirements-txt -o requirements.txt"
+)
 
 
 def pinned() -> list[Requirement]:
@@ -27,8 +31,9 @@ def pinned() -> list[Requirement]:
 
 
 def needed() -> dict[str, Requirement]:
-    """The dependencies of pyproject.toml and everything that they need in turn, as installed here."""
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    """The dependencies of pyproject.toml, extras too, and everything that they need in turn, as installed here."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
     found: dict[str, Requirement] = {}
     seen: set[str] = set()
     waiting = [Requirement(line) for line in declared]

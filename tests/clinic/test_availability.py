@@ -302,7 +302,7 @@ def test_spans_cover_the_same_time_however_they_overlap(stretches):
 @given(opening=intervals, busy=intervals, duration=st.integers(1, 60), step=st.integers(1, 20))
 def test_free_starts_are_those_whose_every_minute_is_free(opening, busy, duration, step):
     open_minutes, busy_minutes = minutes_of(opening), minutes_of(busy)
-    grid, count = {}, 0
+    grid, count = {}, -1
     for minute in range(400):
         count = count + 1 if minute in open_minutes else -1
         grid[minute] = count

@@ -440,4 +440,5 @@ def test_loading_again_changes_nothing(clinic):
 def test_loading_is_quick(clinic):
     # Own time and statements, not the clock: what else the machine does is no matter.
     assert clinic.seconds < 10
-    assert clinic.queries < 1000
+    # Reading each template back, to keep its first version, is part of it.
+    assert clinic.queries < 1300

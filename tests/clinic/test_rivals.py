@@ -15,6 +15,7 @@ from clinic.planning import Wishes
 from clinic.services import booking, course
 from clinic.services.booking import TimeTaken
 from clinic.services.course import Order
+from clinic.services.transactions import whole
 from patients.models import Patient
 from tests.clinic.test_booking import a_visit
 from tests.world import NOW
@@ -79,28 +80,34 @@ def patience() -> float:
     return max(1.0, (time.perf_counter() - began) / 0.05)
 
 
-def test_without_the_queue_the_same_rivals_deadlock(world, monkeypatch):
-    """The race is real: rivals that nothing holds up, and that write at the same moment, block one another."""
-    people = [world.a_patient() for _ in range(8)]
+@pytest.mark.parametrize("guarded", [pytest.param(True, id="queued"), pytest.param(False, id="queue taken out")])
+def test_rivals_who_want_the_same_two_dates_in_opposite_order(world, monkeypatch, guarded):
+    """The race is real: without the queue each holds what the other waits for, and the database has to kill one."""
+    together = Barrier(2)
+
+    def one_by_one(claims):
+        for claim in claims:
+            claim.save()
+            # Each holds its first date before it asks for the second; who is queued meets nobody here.
+            with suppress(BrokenBarrierError):
+                together.wait(timeout=0.5)
+
+    monkeypatch.setattr(Claim.objects, "bulk_create", one_by_one)
+    if not guarded:
+        monkeypatch.setattr(booking, "queue_up", lambda patient, resources: None)
+    morning, afternoon = a_visit(world), a_visit(world, "2026-03-03 14:00")
+    wanted = {world.a_patient(): [morning, afternoon], world.a_patient(): [afternoon, morning]}
+    place = whole(booking.place)
     before = deadlocks()
 
-    for _round in range(20):
-        together = Barrier(len(people))
+    results = all_at_once(
+        lambda patient: place(patient=patient, visits=wanted[patient], by=world.desk, now=NOW), list(wanted)
+    )
 
-        def meet(patient, resources, together=together):
-            # Those who come back for another try find nobody to meet.
-            with suppress(BrokenBarrierError):
-                together.wait(timeout=0.3)
-
-        monkeypatch.setattr(booking, "queue_up", meet)
-        all_at_once(book_one_slot(world), people)
-        if deadlocks() > before:
-            break
-        for appointment in Appointment.objects.filter(status="booked"):
-            booking.cancel(appointment=appointment, reason="next round", by=world.desk, now=NOW)
-
-    assert deadlocks() > before
-    assert Claim.objects.count() <= 3
+    assert (deadlocks() > before) is not guarded
+    answers = [answer for answer, _seconds in results]
+    assert sum(isinstance(answer, TimeTaken) for answer in answers) == 1
+    assert Claim.objects.count() == 6
 
 
 def an_order(world) -> Order:

@@ -84,6 +84,11 @@ def test_later_call_me_and_stop(phone, link):
 def test_every_page_of_the_link_is_accessible_and_fits(browser, server, link, width, clinic, tmp_path_factory):
     page = browser.new_page(viewport={"width": width, "height": 844}, locale="en-GB")
 
+    def press(button: str) -> None:
+        # Looked at only once the answer is there.
+        with page.expect_navigation():
+            page.get_by_role("button", name=button).click()
+
     def look(name: str) -> None:
         assert_accessible(page)
         assert fits(page), name
@@ -91,26 +96,28 @@ def test_every_page_of_the_link_is_accessible_and_fits(browser, server, link, wi
 
     page.goto(link)
     look("due")
-    page.get_by_role("button", name="Please call me").click()
+    press("Please call me")
     look("call")
     page.goto(link)
-    page.locator(".due-times a").first.click()
+    with page.expect_navigation():
+        page.locator(".due-times a").first.click()
     look("confirm")
     page.goto(f"{link}stop/")
     look("stop")
     page.goto(f"{server.url}/r/{'A' * 24}/")
     look("expired")
-    page.get_by_role("button", name="Send me a new link").click()
+    press("Send me a new link")
     look("fresh")
     page.goto(link)
-    page.get_by_role("button", name="Later").click()
+    press("Later")
     look("later")
     page.goto(link)
-    page.locator(".due-times a").first.click()
-    page.get_by_role("button", name="Book this visit").click()
+    with page.expect_navigation():
+        page.locator(".due-times a").first.click()
+    press("Book this visit")
     look("booked")
     page.goto(f"{link}stop/")
-    page.get_by_role("button", name="Stop the reminders").click()
+    press("Stop the reminders")
     look("stopped")
     page.close()
 

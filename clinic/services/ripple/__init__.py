@@ -1,0 +1,22 @@
+"""A change of one visit and what it does to the later ones of its course: shown first, then done as a whole."""
+
+from clinic.services.ripple.carrying_out import NeedsAnAnswer, NotPossible, carry_out, carry_out_for_session, missed
+from clinic.services.ripple.outlook import Outlook, look, options, place_then
+from clinic.services.ripple.scene import Change, Following, Scene, scene_of, scene_of_session
+
+__all__ = [
+    "Change",
+    "Following",
+    "NeedsAnAnswer",
+    "NotPossible",
+    "Outlook",
+    "Scene",
+    "carry_out",
+    "carry_out_for_session",
+    "look",
+    "missed",
+    "options",
+    "place_then",
+    "scene_of",
+    "scene_of_session",
+]

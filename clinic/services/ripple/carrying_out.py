@@ -1,0 +1,309 @@
+"""Do what was foreseen: one visit changed, and the later ones as chosen; all of it, or nothing."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID, uuid4
+
+import pghistory
+from django.contrib.auth.models import User
+from django.utils.translation import gettext as _
+
+from clinic import ripple
+from clinic.models import Appointment, Resource, Site
+from clinic.planning import Choice
+from clinic.services import booking, outbox
+from clinic.services import course as planned
+from clinic.services.booking import NotBookable, NotChangeable, TimeTaken
+from clinic.services.course import OVERRIDE, OutsideWindow
+from clinic.services.ripple.outlook import Outlook, leaving, look, order_like
+from clinic.services.ripple.scene import Change, Following, Scene, alone, scene_of, scene_of_session
+from clinic.services.transactions import whole
+from treatments.models import Series, Session
+from treatments.services import series as courses
+
+
+class NotPossible(NotBookable):
+    """The choice for the later sessions cannot be carried out. `numbers` are those that stand in the way."""
+
+    def __init__(self, message: str, numbers: Sequence[int]) -> None:
+        super().__init__(message)
+        self.numbers = tuple(numbers)
+
+
+class NeedsAnAnswer(NotBookable):
+    """What becomes of a missed session, or of those after it, is not settled by the terms: the desk has to say it."""
+
+
+def missed(*, appointment: Appointment, by: User, now: datetime) -> Appointment:
+    """Record that the patient did not come, by the terms of the series.
+
+    Raises NeedsAnAnswer where they leave open what becomes of the session, or later visits would not fit any more; and
+    NotChangeable.
+    """
+    forfeit = False
+    if appointment.session is not None and appointment.status == "booked" and appointment.starts_at <= now:
+        rule = appointment.session.series.terms.no_show
+        if rule not in ("repeat", "forfeit"):
+            raise NeedsAnAnswer(_("The terms of the course leave open what becomes of a missed session."))
+        forfeit = rule == "forfeit"
+    try:
+        carry_out(
+            appointment=appointment,
+            change=Change(kind="no_show", forfeit=forfeit),
+            tell=False,
+            by=by,
+            now=now,
+            key=uuid4(),
+        )
+    except OutsideWindow as refusal:
+        raise NeedsAnAnswer(str(refusal)) from refusal
+    return Appointment.objects.select_related("patient", "session").get(pk=appointment.pk)
+
+
+@whole
+def carry_out(
+    *,
+    appointment: Appointment,
+    change: Change,
+    following: Following = "only",
+    picks: Mapping[int, Choice] | None = None,
+    released: Sequence[int] | None = None,
+    outside_reason: str = "",
+    tell: bool = True,
+    by: User,
+    now: datetime,
+    key: UUID,
+) -> list[Appointment]:
+    """Change one visit, and with it the later ones as chosen: all of it, or nothing.
+
+    `picks` and `released` are what a page has shown. The same `key` again gives the first answer. With `tell` the
+    patient is owed one message, after the time in which it can be taken back. Raises TimeTaken whose `lost` are session
+    numbers, NotPossible, OutsideWindow, NotBookable or NotChangeable.
+    """
+
+    def work() -> list[Appointment]:
+        scene = _locked(appointment)
+        return _carry_out(
+            look(scene, change, following, now=now, picks=picks),
+            released=released,
+            outside_reason=outside_reason,
+            tell=tell,
+            by=by,
+            now=now,
+            key=key,
+        )
+
+    with pghistory.context(change=str(key)):
+        return booking.once(key=key, by=by, now=now, work=work)
+
+
+@whole
+def carry_out_for_session(
+    *,
+    session: Session,
+    site: Site,
+    change: Change,
+    following: Following = "only",
+    picks: Mapping[int, Choice] | None = None,
+    outside_reason: str = "",
+    tell: bool = True,
+    by: User,
+    now: datetime,
+    key: UUID,
+) -> list[Appointment]:
+    """The same for a session that is dropped, or that was added, whether it is booked or not."""
+
+    def work() -> list[Appointment]:
+        Series.objects.select_for_update(no_key=True).get(pk=session.series_id)
+        return _carry_out(
+            look(scene_of_session(session, site=site), change, following, now=now, picks=picks),
+            released=None,
+            outside_reason=outside_reason,
+            tell=tell,
+            by=by,
+            now=now,
+            key=key,
+        )
+
+    with pghistory.context(change=str(key)):
+        return booking.once(key=key, by=by, now=now, work=work)
+
+
+def _locked(appointment: Appointment) -> Scene:
+    """The scene, in which nobody else can change anything before the caller's transaction ends."""
+    if appointment.session_id is None:
+        locked = booking.locked(appointment)
+        return alone(locked)
+    # All of the course at once and in one order, so that two changes of one course wait for one another.
+    same_course = Appointment.objects.filter(session__series__sessions=appointment.session_id)
+    list(same_course.select_for_update(no_key=True, of=["self"]).order_by("pk").values_list("pk", flat=True))
+    locked = booking.locked(appointment)
+    Series.objects.select_for_update(no_key=True).get(sessions=locked.session_id)
+    return scene_of(locked)
+
+
+def _carry_out(
+    outlook: Outlook,
+    *,
+    released: Sequence[int] | None,
+    outside_reason: str,
+    tell: bool,
+    by: User,
+    now: datetime,
+    key: UUID,
+) -> list[Appointment]:
+    scene, change, after = outlook.scene, outlook.change, outlook.after
+    _check(outlook, released=released, outside_reason=outside_reason, by=by, now=now)
+    resources = _resources(outlook)
+    booking.queue_up(after.patient, resources.values())
+    reasons = dict.fromkeys(outlook.outside, outside_reason)
+    touched: list[Appointment] = []
+    appointment = scene.appointment
+    if appointment is not None and change.kind in ("cancel", "no_show", "drop"):
+        _end(appointment, change, by=by, now=now)
+        touched.append(appointment)
+    if change.kind == "drop" or (change.kind == "no_show" and change.forfeit):
+        session = Session.objects.get(series=scene.series, number=scene.number)
+        courses.skip(session=session, reason=change.reason or _("Did not come"), by=by, now=now)
+    for number in outlook.released:
+        why = _("No longer fits after a change of session %d") % scene.number
+        booking.end_cancelled(scene.appointments[number], reason=why, by=by, now=now)
+        touched.append(scene.appointments[number])
+    touched += _hold(outlook, resources, reasons, by=by, now=now)
+    # What stays where it is and is outside now carries the reason too.
+    for number in outlook.outside:
+        if number in scene.appointments and number not in outlook.moved and number in after.booked:
+            booking.note_outside(scene.appointments[number], reason=outside_reason, by=by)
+            touched.append(scene.appointments[number])
+    if change.kind == "attended":
+        assert appointment is not None
+        booking.end_attended(appointment, by=by, now=now)
+        touched.append(appointment)
+    if tell:
+        _tell(outlook, now=now, key=key)
+    return list({a.pk: a for a in touched}.values())
+
+
+def _check(outlook: Outlook, *, released: Sequence[int] | None, outside_reason: str, by: User, now: datetime) -> None:
+    scene, change, after = outlook.scene, outlook.change, outlook.after
+    appointment = scene.appointment
+    if change.kind in ("move", "attended"):
+        if appointment is None:
+            raise NotChangeable(_("This appointment has been changed meanwhile. Please look at it again."))
+        if change.kind == "move":
+            booking.check_movable(appointment)
+        assert change.choice is not None
+        if change.kind == "attended" and change.choice.day > scene.today(now):
+            raise NotChangeable(_("The visit is still ahead. It can be recorded from its day on."))
+    elif change.kind in ("cancel", "no_show") and appointment is None:
+        raise NotChangeable(_("This appointment has been changed meanwhile. Please look at it again."))
+    if outlook.impossible:
+        listed = ", ".join(map(str, outlook.impossible))
+        raise NotPossible(
+            _("Not free at the same time of day: session %s. Choose another way for the following.") % listed,
+            outlook.impossible,
+        )
+    if released is not None and set(released) != set(outlook.released):
+        raise TimeTaken(_("The course has changed meanwhile. Please look at it again."), outlook.released)
+    changed = {*outlook.moved, *outlook.placed}
+    # What waits to be recorded, before the last one attended, is none of this change's business.
+    days = {n: c.day for n, c in after.booked.items() if n in changed or not after.anchor or c.day > after.anchor}
+    if changed and not ripple.in_order(days, anchor=after.anchor):
+        raise NotBookable(_("The sessions of a series follow one another, each on a later day."))
+    if outlook.outside:
+        listed = ", ".join(map(str, outlook.outside))
+        if not by.has_perm(OVERRIDE):
+            raise OutsideWindow(
+                _("Outside the window: session %s. Somebody who may decide that has to do it.") % listed,
+                outlook.outside,
+            )
+        if not outside_reason:
+            raise OutsideWindow(
+                _("Outside the window: session %s. Note the reason to do it all the same.") % listed, outlook.outside
+            )
+    _check_free(outlook, now=now)
+
+
+def _check_free(outlook: Outlook, *, now: datetime) -> None:
+    """Whether the site is open and everybody there; that nobody else has taken it the constraints decide."""
+    numbers = [*outlook.moved, *outlook.placed]
+    if outlook.change.kind == "attended":
+        numbers = [n for n in numbers if n != outlook.scene.number]
+    if not numbers:
+        return
+    proposal = planned.propose(
+        course=outlook.after,
+        order=order_like(outlook.scene, None, now),
+        now=now,
+        without=leaving(outlook.scene, [*outlook.moved, *outlook.released]),
+    )
+    lost = [n for n in numbers if not planned.fits(proposal, n, outlook.after.booked[n])]
+    if lost:
+        raise TimeTaken(_("This time has just been taken."), lost)
+
+
+def _end(appointment: Appointment, change: Change, *, by: User, now: datetime) -> None:
+    if change.kind == "no_show":
+        booking.end_missed(appointment, by=by, now=now)
+    else:
+        booking.end_cancelled(appointment, reason=change.reason, by=by, now=now)
+
+
+def _resources(outlook: Outlook) -> dict[int, Resource]:
+    """Everybody and everything that the visits with another time need, by key."""
+    choices = [outlook.after.booked[n] for n in (*outlook.moved, *outlook.placed)]
+    keys = {key for c in choices for key in (c.practitioner, c.room, *c.devices) if key is not None}
+    return Resource.objects.select_related("device_kind").in_bulk(keys)
+
+
+def _hold(
+    outlook: Outlook, resources: Mapping[int, Resource], reasons: Mapping[int, str], *, by: User, now: datetime
+) -> list[Appointment]:
+    """Move what gets another time, and book what gets one."""
+    scene, after = outlook.scene, outlook.after
+    sessions = {}
+    if outlook.placed:
+        sessions = {s.number: s for s in Session.objects.filter(series=scene.series, number__in=outlook.placed)}
+
+    def visit(number: int) -> booking.Visit:
+        return planned.visit_for(
+            after.booked[number],
+            site=scene.site,
+            treatment=after.treatment,
+            phases=after.visit(number),
+            resources=resources,
+            session=sessions.get(number),
+            outside_window_reason=reasons.get(number, ""),
+        )
+
+    moved = [scene.appointments[n] for n in outlook.moved]
+    try:
+        booking.shift([(scene.appointments[n], visit(n)) for n in outlook.moved], by=by)
+    except TimeTaken as error:
+        raise TimeTaken(str(error), [outlook.moved[place] for place in error.lost]) from error
+    try:
+        placed = booking.place(patient=after.patient, visits=[visit(n) for n in outlook.placed], by=by, now=now)
+    except TimeTaken as error:
+        raise TimeTaken(str(error), [outlook.placed[place] for place in error.lost]) from error
+    return moved + placed
+
+
+def _tell(outlook: Outlook, *, now: datetime, key: UUID) -> None:
+    """One message for the whole of it, or none where nothing changes for the patient."""
+    scene, kind = outlook.scene, outlook.change.kind
+    mine = scene.number
+    # The patient was there, or knows that nobody came; only what follows is news.
+    moved = [n for n in outlook.moved if not (kind == "attended" and n == mine)]
+    cancelled = list(outlook.released)
+    if kind in ("cancel", "drop") and scene.appointment is not None:
+        cancelled.append(mine)
+    if not moved and not cancelled and not outlook.placed:
+        return
+    wait = outbox.TO_UNDO
+    if len(moved) == 1 and not cancelled and not outlook.placed:
+        outbox.owe_change(appointment=scene.appointments[moved[0]], now=now, wait=wait)
+    elif len(cancelled) == 1 and not moved and not outlook.placed:
+        outbox.owe_cancellation(appointment=scene.appointments[cancelled[0]], now=now, wait=wait)
+    else:
+        assert scene.series is not None
+        outbox.owe_series_change(series=scene.series, counts_from=str(key), now=now, wait=wait)

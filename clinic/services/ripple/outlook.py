@@ -1,0 +1,274 @@
+"""What a change comes to, with each choice for the later sessions. Stores nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from functools import cached_property
+
+from django.utils.translation import gettext as _
+
+from clinic import ripple, walltime
+from clinic.models import Appointment
+from clinic.planning import Choice, Wishes
+from clinic.ripple import Effect, Stand
+from clinic.services import course as planned
+from clinic.services.booking import NotBookable
+from clinic.services.course import Course, Order, Proposal
+from clinic.services.ripple.scene import Change, Following, Scene
+from treatments import rules
+from treatments.models import Maintenance
+
+# A visit that may be on any day is offered from so many days before the day it had.
+EARLIER_DAYS = 14
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """What a change would come to, with one choice for the later sessions.
+
+    `effects` are those on the changed session, where it stays part of the course, and on all later ones. `kept` are
+    where each of them ends. `impossible`: cannot be shifted, because something is not free. `outside`: needs the right
+    to be outside its window, and a reason.
+    """
+
+    scene: Scene
+    change: Change
+    following: Following
+    after: Course
+    effects: tuple[Effect, ...]
+    impossible: tuple[int, ...]
+    outside: tuple[int, ...]
+    proposal: Proposal | None
+
+    @property
+    def later(self) -> tuple[Effect, ...]:
+        return tuple(effect for effect in self.effects if effect.number > self.scene.number)
+
+    @property
+    def breaks(self) -> bool:
+        """Whether a later session would not be in its window."""
+        return any(effect.change in ("early", "late") for effect in self.later)
+
+    @cached_property
+    def moved(self) -> tuple[int, ...]:
+        """Booked visits that get another time, the changed one among them."""
+        was, is_ = self.scene.course.booked, self.after.booked
+        return tuple(n for n in sorted(is_) if n in self._standing and is_[n] != was.get(n))
+
+    @cached_property
+    def released(self) -> tuple[int, ...]:
+        """Later visits that give up their time."""
+        is_ = self.after.booked
+        return tuple(n for n in sorted(self._standing) if n not in is_ and n != self.scene.number)
+
+    @cached_property
+    def placed(self) -> tuple[int, ...]:
+        """Sessions that get a time and had none, or lose theirs by the change and get another."""
+        return tuple(n for n in sorted(self.after.booked) if n not in self._standing)
+
+    @property
+    def _standing(self) -> set[int]:
+        """Numbers of the visits that are not ended by the change itself."""
+        ended = self.change.kind in ("cancel", "no_show", "drop")
+        return {n for n in self.scene.appointments if not (ended and n == self.scene.number)}
+
+
+def look(
+    scene: Scene, change: Change, following: Following, *, now: datetime, picks: Mapping[int, Choice] | None = None
+) -> Outlook:
+    """What `change` would come to. Stores nothing.
+
+    With `picks`, the later visits that get another time get the one given there, by number, as a page has shown it;
+    without, it is looked for.
+    """
+    after = _changed(scene, change)
+    later = [n for n in after.booked if n > scene.number and can_follow(scene, n)]
+    impossible: tuple[int, ...] = ()
+    proposal = None
+    if following == "shift" and picks is None:
+        after, impossible = _shifted(scene, after, change, later, now)
+    elif following == "unbook":
+        gone = ripple.released(
+            _days(after),
+            since=scene.number,
+            anchor=after.anchor,
+            window_after=_window_after(after),
+            today=scene.today(now),
+        )
+        after = replace(after, booked={n: c for n, c in after.booked.items() if n not in gone})
+    elif following in ("shift", "replan"):
+        staying = {n: c for n, c in after.booked.items() if n not in later}
+        to_plan = [n for n in after.numbers if n >= scene.number and n not in staying]
+        if picks is None and not to_plan:
+            picks = {}
+        if picks is None:
+            proposal = _replanned(scene, replace(after, booked=staying), later, now)
+            picks = {n: s.choice for n, s in proposal if s.choice and n not in staying}
+        within = {n: c for n, c in picks.items() if n in to_plan}
+        after = replace(after, booked=staying | within)
+    before, standing = _stands(scene.course, scene, now), _stands(after, scene, now)
+    outlook = Outlook(
+        scene=scene,
+        change=change,
+        following=following,
+        after=after,
+        effects=ripple.effects(before, standing, since=scene.number),
+        impossible=impossible,
+        outside=(),
+        proposal=proposal,
+    )
+    return replace(outlook, outside=_outside(outlook, before, standing))
+
+
+def _changed(scene: Scene, change: Change) -> Course:
+    course, number = scene.course, scene.number
+    booked = dict(course.booked)
+    numbers = course.numbers
+    if change.kind in ("move", "attended"):
+        assert change.choice is not None
+        booked[number] = change.choice
+    elif change.kind in ("cancel", "no_show", "drop"):
+        booked.pop(number, None)
+    if change.kind == "drop" or (change.kind == "no_show" and change.forfeit):
+        numbers = tuple(n for n in numbers if n != number)
+    elif change.kind == "add":
+        numbers = tuple(sorted({*numbers, number}))
+    return replace(course, booked=booked, numbers=numbers, terms=change.terms or course.terms)
+
+
+def can_follow(scene: Scene, number: int) -> bool:
+    """Visits elsewhere, and those whose patient is here or was to be here, stay where they are."""
+    appointment = scene.appointments[number]
+    return appointment.status == "booked" and appointment.site_id == scene.site.pk
+
+
+def _window_after(course: Course):
+    return lambda day: rules.window_after(course.spacing, day)
+
+
+def _days(course: Course) -> dict[int, date | None]:
+    """Of the sessions that are ahead: one that is booked before the last one attended waits to be recorded."""
+    days = {n: course.booked[n].day if n in course.booked else None for n in course.numbers}
+    return {n: day for n, day in days.items() if day is None or course.anchor is None or day > course.anchor}
+
+
+def _stands(course: Course, scene: Scene, now: datetime) -> tuple[Stand, ...]:
+    return ripple.stands(
+        _days(course), anchor=course.anchor, window_after=_window_after(course), today=scene.today(now)
+    )
+
+
+def _outside(outlook: Outlook, before: Sequence[Stand], standing: Sequence[Stand]) -> tuple[int, ...]:
+    """What breaks by this change. What was outside already, and stays where it is, has been decided before."""
+    appointments, moved = outlook.scene.appointments, {*outlook.moved, *outlook.placed}
+    was_broken = {s.number for s in before if s.breaks}
+
+    def decided(number: int) -> bool:
+        if number in moved or number not in appointments:
+            return False
+        return bool(appointments[number].outside_window_reason) or number in was_broken
+
+    return tuple(s.number for s in standing if s.breaks and not decided(s.number))
+
+
+def leaving(scene: Scene, later: Sequence[int]) -> list[Appointment]:
+    return [a for n, a in scene.appointments.items() if n == scene.number or n in later]
+
+
+def _shifted(
+    scene: Scene, after: Course, change: Change, later: Sequence[int], now: datetime
+) -> tuple[Course, tuple[int, ...]]:
+    """Every later visit by the same number of days, at its own time of day."""
+    assert change.choice is not None
+    if scene.number not in scene.course.booked or not later:
+        return after, ()
+    by = change.choice.day - scene.course.booked[scene.number].day
+    proposal = planned.propose(
+        course=after,
+        order=order_like(scene, change.choice, now),
+        now=now,
+        until=max(scene.course.booked[n].day for n in later) + by,
+        without=leaving(scene, later),
+    )
+    booked, impossible = dict(after.booked), []
+    zone = scene.site.time_zone
+    for number in sorted(later):
+        had = scene.course.booked[number]
+        clock = walltime.from_minutes(had.start).astimezone(zone).time()
+        try:
+            booked[number] = _same_again(proposal, number, had, had.day + by, clock)
+        except NotBookable:
+            impossible.append(number)
+    return replace(after, booked=booked), tuple(impossible)
+
+
+def _same_again(proposal: Proposal, number: int, had: Choice, day: date, clock) -> Choice:
+    """The same practitioner, and where it can be the same room and devices, at another time."""
+    found = planned.choice_at(proposal, number, day, clock, practitioner=had.practitioner)
+    same = replace(had, day=found.day, start=found.start)
+    return same if planned.fits(proposal, number, same) else found
+
+
+def _replanned(scene: Scene, base: Course, later: Sequence[int], now: datetime) -> Proposal:
+    """Plan what is open from the changed session on, around what stays; like the visit that is changed where it can."""
+    like = base.booked.get(scene.number) or scene.course.booked.get(scene.number)
+    before = {n: None for n in base.numbers if n < scene.number and n not in base.booked}
+    # Earlier sessions that wait to be booked are none of this change's business.
+    course = replace(base, numbers=tuple(n for n in base.numbers if n not in before))
+    return planned.propose(course=course, order=order_like(scene, like, now), now=now, without=leaving(scene, later))
+
+
+def order_like(scene: Scene, like: Choice | None, now: datetime) -> Order:
+    wishes = Wishes()
+    if like is not None:
+        clock = walltime.from_minutes(like.start).astimezone(scene.site.time_zone)
+        minutes = clock.hour * 60 + clock.minute
+        wishes = Wishes(
+            practitioner=like.practitioner,
+            weekdays=frozenset({like.day.weekday()}),
+            earliest_time=minutes,
+            latest_time=minutes,
+        )
+    return Order(site=scene.site, first_day=_first_day(scene, now), wishes=wishes)
+
+
+def _first_day(scene: Scene, now: datetime) -> date:
+    """From when a visit without a window is looked for."""
+    today, had = scene.today(now), scene.course.booked.get(scene.number)
+    appointment = scene.appointment
+    cycle: Maintenance | None = appointment.maintenance if appointment else None
+    if cycle is not None and cycle.due_from is not None:
+        return max(today, cycle.due_from)
+    if had is not None and scene.course.anchor is None and scene.number == scene.course.numbers[0]:
+        return max(today, had.day - timedelta(days=EARLIER_DAYS))
+    return today
+
+
+def options(scene: Scene, *, now: datetime, until: date | None = None) -> Proposal:
+    """Where the visit itself could go: a proposal for it alone, with the later ones where they are.
+
+    The diary is read to the end of its window, or `until` then.
+    """
+    had = scene.course.booked.get(scene.number)
+    booked = {n: choice for n, choice in scene.course.booked.items() if n != scene.number}
+    return planned.propose(
+        course=replace(scene.course, booked=booked),
+        order=order_like(scene, had, now),
+        now=now,
+        until=until,
+        # Where a later visit of the course stands is free too: it may give way.
+        without=leaving(scene, [n for n in booked if n > scene.number and can_follow(scene, n)]),
+    )
+
+
+def place_then(scene: Scene, day: date, clock, *, practitioner: int | None, room: int | None) -> Choice:
+    """Where a visit took place that is recorded afterwards. Opening hours are not asked: it was as it was.
+
+    Keeps the people and places of the visit where nothing is given. Raises NotBookable where the time does not exist.
+    """
+    try:
+        start = walltime.to_minutes(walltime.instant(day, clock, scene.site.time_zone))
+    except walltime.NonexistentTime as error:
+        raise NotBookable(_("The clocks go forward that night, so this time does not exist.")) from error
+    had = scene.course.booked[scene.number]
+    return replace(had, day=day, start=start, practitioner=practitioner or had.practitioner, room=room or had.room)

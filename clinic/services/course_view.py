@@ -133,7 +133,8 @@ def _session(
 ) -> Step:
     label = _("Session %d") % session.number
     if session.state == SessionState.ATTENDED:
-        assert session.attended_on is not None
+        if session.attended_on is None:
+            return Step(state="done", label=label, when=_("day not known"), session=session.pk)
         return Step(
             state="done", label=label, when=in_words(session.attended_on), day=session.attended_on, session=session.pk
         )

@@ -268,6 +268,7 @@ CROSS JOIN LATERAL (
 WHERE due.state = 'scheduled'
     AND due.due_from > %(after)s
     AND due.due_from <= %(until)s
+    AND coalesce(due.due_from + %(days)s >= due.remind_from, true)
     AND patient.merged_into_id IS NULL
     AND CASE %(channel)s WHEN 'email' THEN patient.email ELSE patient.phone END <> ''
     AND (

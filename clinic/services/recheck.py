@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db.models import Max, Q, Value
@@ -15,7 +15,7 @@ from clinic import ladder
 from clinic.models import Appointment, AppointmentStatus, Message, MessageState, ReminderStep, Site, WorklistNote
 from clinic.models.outbox import REMINDERS, MessageKind, StepSubject, edition_of, said_of
 from patients.models import Channel, Consent, Patient, Purpose
-from treatments.models import MaintenanceState
+from treatments.models import Maintenance, MaintenanceState
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +311,13 @@ def _true_of_maintenance(message: Message, facts: _Facts) -> Send:
         raise _NotDue(_("It is not due any more."))
     if message.counts_from != cycle.due_from.isoformat():
         raise _NotDue(_("It is due on another day."))
+    if cycle.remind_from and message.step and _day_of(message.step, cycle) < cycle.remind_from:
+        raise _NotDue(_("Its day lies before the course came from another system."))
     return Send(_home(message, facts), ())
+
+
+def _day_of(step: ReminderStep, cycle: Maintenance) -> date:
+    return cycle.due_from + timedelta(days=step.offset_days)
 
 
 def _home(message: Message, facts: _Facts) -> Site:

@@ -359,7 +359,9 @@ def _next_steps(rows: Sequence[Row], *, zone: ZoneInfo, now: datetime) -> dict[i
         .annotate(until=Max("hidden_until"))
         .values_list("maintenance", "until")
     )
-    due = dict(Maintenance.objects.filter(pk__in=keys).values_list("pk", "due_from"))
+    due = {
+        key: days for key, *days in Maintenance.objects.filter(pk__in=keys).values_list("pk", "due_from", "remind_from")
+    }
     today = day_of(now, zone)
     answers = {}
     for row in rows:
@@ -380,17 +382,20 @@ def _next_steps(rows: Sequence[Row], *, zone: ZoneInfo, now: datetime) -> dict[i
             answers[row.key] = _reminder(message.channel, max(earliest, day_of(message.not_before, zone)))
         else:
             steps = [step for step in ladder if step.channel in channels]
-            answers[row.key] = _ahead(steps, due[row.key], said[row.key], earliest)
+            answers[row.key] = _ahead(steps, *due[row.key], said=said[row.key], earliest=earliest)
     return answers
 
 
-def _ahead(steps: Sequence[ReminderStep], due: date, said: set[tuple[int, str]], earliest: date) -> str:
+def _ahead(
+    steps: Sequence[ReminderStep], due: date, remind_from: date | None, *, said: set[tuple[int, str]], earliest: date
+) -> str:
     """The first step of the ladder that is still to come."""
     ahead = [
         (max(day, earliest), step.channel)
         for step in steps
         if (step.pk, due.isoformat()) not in said
         and (day := due + timedelta(days=step.offset_days)) + timedelta(days=step.stale_after_days) > earliest
+        and (remind_from is None or day >= remind_from)
     ]
     if not ahead:
         return _("none: no reminder is left")

@@ -39,6 +39,7 @@ class Maintenance(models.Model):
 
     `rule` is the place of the rule in the series's own terms. The calculated dates are what the rule says; once
     overridden, they are kept for the record and never calculated again. Due and overdue follow from today.
+    `remind_from` keeps a cycle that came from another system from being reminded of all at once.
     """
 
     series = models.ForeignKey(Series, models.PROTECT, related_name="maintenance")
@@ -60,6 +61,14 @@ class Maintenance(models.Model):
         expression=Coalesce(F("overridden_on"), F("calculated_by")), output_field=models.DateField(), db_persist=True
     )
     deferred_until = models.DateField(null=True, blank=True)
+    remind_from = models.DateField(
+        null=True,
+        blank=True,
+        help_text=_(
+            "No reminder whose own day lies before this is sent: the course came from another system, which may have "
+            "sent it. Empty: all are."
+        ),
+    )
     attended_on = models.DateField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True, help_text=_("When it was attended, declined or lapsed."))
     settled_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")

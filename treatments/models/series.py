@@ -51,6 +51,9 @@ class Series(models.Model):
     stopped_at = models.DateTimeField(null=True, blank=True)
     stopped_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     stopped_reason = models.CharField(max_length=200, blank=True)
+    reference = models.CharField(
+        _("reference"), max_length=60, blank=True, help_text=_("What the former system called this course.")
+    )
 
     objects = SeriesQuerySet.as_manager()
 
@@ -70,6 +73,7 @@ class Series(models.Model):
                 | ~Q(state="stopped") & Q(stopped_at=None, stopped_by=None, stopped_reason=""),
                 name="series_stop_recorded",
             ),
+            models.UniqueConstraint(fields=["reference"], condition=~Q(reference=""), name="series_reference_once"),
         ]
 
     def __str__(self) -> str:
@@ -94,6 +98,9 @@ class Session(models.Model):
     number = models.PositiveSmallIntegerField()
     state = models.CharField(max_length=10, choices=SessionState, default=SessionState.PLANNED)
     attended_on = models.DateField(null=True, blank=True, help_text=_("Local date of the site."))
+    day_unknown = models.BooleanField(
+        default=False, help_text=_("Attended before the clinic came here, on a day that nobody told.")
+    )
     recorded_at = models.DateTimeField(null=True, blank=True)
     recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     reason = models.CharField(max_length=200, blank=True, help_text=_("Why it was skipped."))
@@ -107,8 +114,10 @@ class Session(models.Model):
             models.CheckConstraint(condition=Q(number__gte=1), name="session_numbers_start_at_one"),
             models.CheckConstraint(condition=Q(state__in=SessionState.values), name="session_state_known"),
             models.CheckConstraint(
-                condition=Q(state="attended", attended_on__isnull=False) | ~Q(state="attended") & Q(attended_on=None),
-                name="session_attendance_dated",
+                condition=Q(state="attended", attended_on__isnull=False, day_unknown=False)
+                | Q(state="attended", attended_on=None, day_unknown=True)
+                | ~Q(state="attended") & Q(attended_on=None, day_unknown=False),
+                name="session_attendance_dated_or_known_not_to_be",
             ),
             models.CheckConstraint(
                 condition=Q(state="planned", recorded_at=None, recorded_by=None, reason="")

@@ -163,10 +163,12 @@ def undo_attend(*, cycle: Maintenance, by: User, now: datetime) -> Maintenance:
 def lapse_overdue(*, now: datetime) -> int:
     """Let lapse what has been overdue, or put off, for `LAPSES_AFTER_MONTHS` without a visit; returns how many.
 
-    No further cycle follows by itself: it is a person who asks whether the patient still wants it.
+    No further cycle follows by itself: it is a person who asks whether the patient still wants it. What came from
+    another system counts from the day it came, so that it stands on the worklist as long as the clinic's own.
     """
     long_ago = now.date() - relativedelta(months=LAPSES_AFTER_MONTHS)
     overdue = Q(state=MaintenanceState.SCHEDULED, due_from__lt=long_ago, due_by__lt=long_ago)
+    overdue &= Q(remind_from=None) | Q(remind_from__lt=long_ago)
     put_off = Q(state=MaintenanceState.DEFERRED, deferred_until__lt=long_ago)
     return Maintenance.objects.filter(overdue | put_off).update(
         state=MaintenanceState.LAPSED, deferred_until=None, settled_at=now, settled_by=None

@@ -184,7 +184,15 @@ def undo(*, session: Session, by: User, now: datetime) -> Series:
         raise SessionNotRecordable(_("Nothing is recorded of this session."))
     if series.state == SeriesState.STOPPED:
         raise SessionNotRecordable(_("The series has been stopped."))
-    _set(session, state=SessionState.PLANNED, attended_on=None, recorded_at=None, recorded_by=None, reason="")
+    _set(
+        session,
+        state=SessionState.PLANNED,
+        attended_on=None,
+        day_unknown=False,
+        recorded_at=None,
+        recorded_by=None,
+        reason="",
+    )
     if series.state == SeriesState.COMPLETED:
         _set(series, state=SeriesState.ACTIVE, completed_on=None)
         maintenance.withdraw_all(series=series, by=by, now=now)

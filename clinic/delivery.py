@@ -2,7 +2,9 @@
 
 import logging
 import smtplib
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
@@ -83,8 +85,40 @@ def _refusal(code: int, text: bytes | str) -> Exception:
     return Unclear(f"{code} {said}")
 
 
+class _Listener(logging.Handler):
+    """Hears from apprise, which only answers yes or no, whether there was a connection at all."""
+
+    # As urllib3 calls what went wrong before the first byte was handed over.
+    NO_CONNECTION = ("NewConnectionError(", "ConnectTimeoutError(", "NameResolutionError(")
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self._caller = threading.get_ident()
+        self.no_connection = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said = record.getMessage() if record.thread == self._caller else ""
+        if said.startswith("Socket Exception"):
+            self.no_connection |= any(cause in said for cause in self.NO_CONNECTION)
+
+
+@contextmanager
+def _listening() -> Iterator[_Listener]:
+    lines, listener = logging.getLogger("apprise"), _Listener()
+    # Its lines name the number, so that nobody else may hear them.
+    lines.propagate = False
+    lines.setLevel(logging.DEBUG)
+    lines.addHandler(listener)
+    try:
+        yield listener
+    finally:
+        lines.removeHandler(listener)
+        lines.setLevel(logging.CRITICAL + 1)
+        lines.propagate = True
+
+
 def send_sms(*, to: str, text: str, key: str) -> None:
-    """Hand `text` to the SMS gateway; `key` lets it recognise a repetition. Raises Rejected or Unclear.
+    """Hand `text` to the SMS gateway; `key` lets it recognise a repetition. Raises Unreachable, Rejected or Unclear.
 
     The gateway is an address that apprise understands, with {to} in the place of the number and, where the provider
     takes one, {key} in that of its idempotency key.
@@ -97,12 +131,14 @@ def send_sms(*, to: str, text: str, key: str) -> None:
         import apprise
     except ImportError as error:
         raise Rejected(_("Text messages need apprise: install the extra “sms”.")) from error
-    # Its lines name the number.
-    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     gateway = apprise.Apprise()
     address = settings.SMS_URL.replace("{to}", quote(to, safe="")).replace("{key}", quote(key, safe=""))
-    if not gateway.add(address):
-        raise Rejected(_("The address of the gateway for text messages is not understood."))
+    with _listening() as listener:
+        if not gateway.add(address):
+            raise Rejected(_("The address of the gateway for text messages is not understood."))
+        handed_over = gateway.notify(body=text, body_format=apprise.NotifyFormat.TEXT)
+    if listener.no_connection:
+        raise Unreachable(_("The gateway for text messages cannot be reached."))
     # A no and a lost answer look the same from here, so that it counts as in doubt and is not sent again blindly.
-    if not gateway.notify(body=text, body_format=apprise.NotifyFormat.TEXT):
+    if not handed_over:
         raise Unclear(_("The gateway for text messages gave no clear answer."))

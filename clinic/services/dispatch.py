@@ -213,6 +213,8 @@ class _Ledger:
     def __init__(self, token: uuid.UUID, clock: Clock) -> None:
         self.token, self.clock = token, clock
         self.outcomes: Counter[str] = Counter()
+        # Whether the gateway for text messages could not be reached in this batch.
+        self.gateway_down = False
         self._sent: Message | None = None
 
     def __enter__(self) -> Self:
@@ -308,6 +310,9 @@ def _send_one(
         return
     if by_mail:
         mailer.reach()
+    elif ledger.gateway_down:
+        outcomes[_wait_for_gateway(message, token, clock)] += 1
+        return
     if not ledger.hand_over(message):
         outcomes[LOST] += 1
         return
@@ -316,6 +321,12 @@ def _send_one(
             mailer.send(said)
         else:
             delivery.send_sms(to=str(message.patient.phone), text=said, key=str(message.message_id))
+    except delivery.Unreachable as error:
+        logger.error("%s Text messages wait", error)
+        ledger.gateway_down = True
+        message.attempts -= 1
+        message.handed_over -= 1
+        outcomes[_wait_for_gateway(message, token, clock)] += 1
     except delivery.PutOff as no:
         outcomes[_put_off(message, token, clock, str(no))] += 1
     except delivery.Rejected as no:
@@ -328,6 +339,13 @@ def _send_one(
         outcomes[_in_doubt(message, token, clock, answer)] += 1
     else:
         ledger.sent(message)
+
+
+def _wait_for_gateway(message: Message, token: uuid.UUID, clock: Clock) -> str:
+    """Nothing was handed over, and that was no message's fault: none uses up its retries, and mails still go."""
+    again = Least(Value(clock.now() + OUTAGE_PAUSE), F("not_after"))
+    _release([message.pk], token, not_before=again, attempts=message.attempts, handed_over=message.handed_over)
+    return POSTPONED
 
 
 def _put_off(message: Message, token: uuid.UUID, clock: Clock, said: str) -> str:

@@ -1,7 +1,9 @@
 """Text messages: what they cost, a gateway on a real socket, and what it tells back."""
 
 import json
+import socket
 import threading
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -125,6 +127,40 @@ def test_without_a_clear_yes_it_is_in_doubt_and_never_sent_again(texted, gateway
         outbox.run(now=at(f"2026-03-07 14:{minutes}"))
 
     assert len(gateway.received) == 1
+    assert Message.objects.get().state == "unknown"
+
+
+def test_while_the_gateway_cannot_be_reached_texts_wait_and_mails_go(world, texted, gateway, smtp_server, caplog):
+    a_visit(world, patient=world.a_patient(email="", phone="+447700900124"))
+    gateway.server.shutdown()
+    gateway.server.server_close()
+    outbox.owe_confirmation(
+        patient=world.patient, appointment=a_visit(world), counts_from="request", now=at("2026-03-07 14:30")
+    )
+
+    assert outbox.run(now=at("2026-03-07 14:30")) == {"owed": 2, "sent": 1, "postponed": 2}
+    texts = Message.objects.filter(channel="sms")
+    assert set(texts.values_list("state", "attempts", "handed_over")) == {("pending", 0, 0)}
+    assert outbox.run(now=at("2026-03-07 14:30") + timedelta(seconds=50)) == {}
+    assert "447700900123" not in caplog.text
+
+    outbox.run(now=at("2026-03-10 12:31"))
+    assert set(texts.values_list("state", "reason")) == {("dropped", "Its time has passed.")}
+
+
+def test_a_gateway_that_takes_it_and_says_nothing_leaves_it_in_doubt(texted, settings):
+    pytest.importorskip("apprise", reason="the extra “sms” is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        settings.SMS_URL = f"json://127.0.0.1:{listening.getsockname()[1]}/to/{{to}}"
+
+        def take_and_hang_up():
+            connection, _address = listening.accept()
+            connection.recv(10_000)
+            connection.close()
+
+        threading.Thread(target=take_and_hang_up, daemon=True).start()
+        outbox.run(now=at("2026-03-07 14:30"))
+
     assert Message.objects.get().state == "unknown"
 
 

@@ -36,6 +36,14 @@ def happens_twice(day: date, clock: time, zone: ZoneInfo) -> bool:
     return first.astimezone(UTC) < first.replace(fold=1).astimezone(UTC) and _is_shown(first)
 
 
+def clock_minutes(day: date, clock: time, zone: ZoneInfo) -> int:
+    """When hours that are to begin or end at `clock` do so, in minutes since the epoch.
+
+    A time that the clocks skip counts as if they had not changed yet, so that hours are never refused.
+    """
+    return to_minutes(datetime.combine(day, clock, tzinfo=zone))
+
+
 def to_minutes(moment: datetime) -> int:
     """Minutes since the epoch; seconds are dropped."""
     return int(moment.timestamp()) // MINUTE

@@ -144,8 +144,7 @@ def _minute(day: date, clock: time, offset: int, change: tuple[int, int] | None,
     """A clock time of a day as minutes since the epoch; `offset` and `change` are the day's."""
     if change is None:
         return (day.toordinal() - EPOCH) * DAY_MINUTES - offset + clock.hour * 60 + clock.minute
-    # Hours that begin in the gap begin where it ends.
-    return walltime.to_minutes(datetime.combine(day, clock, tzinfo=zone))
+    return walltime.clock_minutes(day, clock, zone)
 
 
 def _less(opening: list[tuple[int, int]], closures: list[tuple[int, int]]) -> list[tuple[int, int]]:

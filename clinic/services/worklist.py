@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from clinic import walltime
 from clinic.models import Appointment, AppointmentStatus, Message, MessageState, Outcome, WorklistHold, WorklistNote
-from clinic.services import outbox
+from clinic.services import outbox, rota_fit
 from clinic.services.transactions import whole
 from clinic.services.worklist_rows import name_of, row_id
 from patients.errors import Refused
@@ -163,11 +163,11 @@ def _begin(subject: Subject, *, by: User, now: datetime, seen: int) -> Subject:
             _("%(name)s has dealt with this meanwhile (%(outcome)s). Look at it again.")
             % {"name": name_of(newer.noted_by), "outcome": newer.get_outcome_display()}
         )
-    _check_open(subject)
+    _check_open(subject, now)
     return subject
 
 
-def _check_open(subject: Subject) -> None:
+def _check_open(subject: Subject, now: datetime) -> None:
     subject.row.refresh_from_db()
     row, live = subject.row, Appointment.objects.live()
     gone = _("There is nothing left to do about this: %s.")
@@ -180,7 +180,9 @@ def _check_open(subject: Subject) -> None:
         if row.state not in cycles.OPEN:
             raise RowChanged(gone % row.get_state_display())
     elif subject.kind == "appointment":
-        if row.status not in (AppointmentStatus.CANCELLED, AppointmentStatus.NO_SHOW):
+        if row.status == AppointmentStatus.BOOKED and not rota_fit.misfits(now=now, only=[row.pk]):
+            raise RowChanged(gone % _("it is booked, and fits"))
+        if row.status not in (AppointmentStatus.BOOKED, AppointmentStatus.CANCELLED, AppointmentStatus.NO_SHOW):
             raise RowChanged(gone % row.get_status_display())
     elif row.state not in (MessageState.FAILED, MessageState.UNKNOWN):
         raise RowChanged(gone % row.get_state_display())
@@ -216,6 +218,8 @@ def _decline(subject: Subject, *, text: str, by: User, now: datetime) -> None:
         courses.stop(series=series, reason=text, by=by, now=now)
     elif subject.kind == "maintenance":
         cycles.decline(cycle=subject.row, reason=text, by=by, now=now)
+    elif subject.kind == "appointment" and subject.row.status == AppointmentStatus.BOOKED:
+        raise WorklistError(_("The visit is booked. Cancel it, then the patient is told."))
     elif subject.kind == "message":
         raise WorklistError(_("A message cannot be declined. Settle it by hand."))
 

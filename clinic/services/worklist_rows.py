@@ -1,4 +1,4 @@
-"""What needs a person, read: six lists, their counts, and one page of rows, in a constant number of queries.
+"""What needs a person, read: seven lists, their counts, and one page of rows, in a constant number of queries.
 
 Its cost follows the work at hand and not the history (see worklist_sources), and it is paged by key.
 """
@@ -18,8 +18,10 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from clinic.models import AppointmentStatus, Message, MessageState, ReminderStep, Site, WorklistHold, WorklistNote
 from clinic.models.outbox import StepSubject
+from clinic.services import rota_fit
 from clinic.services import worklist_sources as sources
 from clinic.services.course_view import in_words, span
+from clinic.services.rota_fit import Misfits
 from clinic.walltime import day_of
 from patients.models import Channel, Consent, Purpose
 from treatments.models import Maintenance, MaintenanceState
@@ -31,9 +33,17 @@ MOST_COUNTED = 1000
 CANCELLED_KEEPS = timedelta(days=60)
 
 
+# Patients belong to no site: they count where they were last, or are to come; and anywhere if they never were.
+WHERE_THE_PATIENT_IS = """coalesce((
+    SELECT visit.site_id FROM clinic_appointment AS visit
+    WHERE visit.patient_id = row.patient_id ORDER BY visit.starts_at DESC LIMIT 1
+), %(site)s)"""
+UNFIT = "unfit"
+
+
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """One list. `first` is what stands on top: the lowest of what it is sorted by, or the highest."""
+    """One list. On top stands the lowest of what it is sorted by, or the highest."""
 
     name: str
     label: Any
@@ -41,6 +51,7 @@ class Tab:
     sorted_by: str = "date"
     latest_first: bool = False
     empty: Any = ""
+    at_site: str = WHERE_THE_PATIENT_IS
 
 
 TABS = {
@@ -86,6 +97,14 @@ TABS = {
             sorted_by="timestamptz",
             latest_first=True,
             empty=gettext_lazy("Whatever was cancelled or missed of late is booked again."),
+        ),
+        Tab(
+            UNFIT,
+            gettext_lazy("No longer fits"),
+            sources.UNFIT,
+            sorted_by="timestamptz",
+            empty=gettext_lazy("Every booked visit fits the opening hours, the rota and who is away."),
+            at_site="row.site_id",
         ),
     )
 }
@@ -140,7 +159,7 @@ def row_id(kind: str, key: int) -> str:
     return f"{kind}-{key}"
 
 
-def _params(filters: Filters, *, zone: ZoneInfo, now: datetime) -> dict[str, Any]:
+def _params(filters: Filters, *, zone: ZoneInfo, now: datetime, unfit: Misfits) -> dict[str, Any]:
     today = day_of(now, zone)
     return {
         "now": now,
@@ -148,38 +167,42 @@ def _params(filters: Filters, *, zone: ZoneInfo, now: datetime) -> dict[str, Any
         "until": today + timedelta(days=filters.days),
         "since": now - CANCELLED_KEEPS,
         "site": filters.site.pk if filters.site else None,
+        "unfit": list(unfit),
     }
-
-
-# Patients belong to no site: they count where they were last, or are to come; and anywhere if they never were.
-AT_SITE = """ AND coalesce((
-    SELECT visit.site_id FROM clinic_appointment AS visit
-    WHERE visit.patient_id = row.patient_id ORDER BY visit.starts_at DESC LIMIT 1
-), %(site)s) = %(site)s"""
 
 
 def _rows_of(tab: Tab, filters: Filters, columns: str) -> str:
     return f"""SELECT {columns} FROM ({tab.source}) AS row
 JOIN patients_patient AS patient ON patient.id = row.patient_id
 LEFT JOIN treatments_treatment AS treatment ON treatment.id = row.treatment_id
-WHERE patient.merged_into_id IS NULL{AT_SITE if filters.site else ""}"""  # noqa: S608
+WHERE patient.merged_into_id IS NULL{f" AND {tab.at_site} = %(site)s" if filters.site else ""}"""  # noqa: S608
 
 
-def counts(filters: Filters, *, zone: ZoneInfo, now: datetime) -> dict[str, int]:
-    """How many rows each list has, up to MOST_COUNTED; one query."""
+def counts(filters: Filters, *, zone: ZoneInfo, now: datetime, unfit: Misfits) -> dict[str, int]:
+    """How many rows each list has, up to MOST_COUNTED; one query. `unfit` is what rota_fit.misfits finds now."""
     parts = [
         f"(SELECT count(*) FROM ({_rows_of(tab, filters, '1')} LIMIT {MOST_COUNTED}) AS counted)"  # noqa: S608
         for tab in TABS.values()
     ]
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(parts)}", _params(filters, zone=zone, now=now))
+        cursor.execute(f"SELECT {', '.join(parts)}", _params(filters, zone=zone, now=now, unfit=unfit))
         [found] = cursor.fetchall()
     return dict(zip(TABS, found, strict=True))
 
 
-def page(tab: Tab, filters: Filters, *, by, zone: ZoneInfo, now: datetime, after: str = "", limit: int = PAGE) -> Page:
+def page(
+    tab: Tab,
+    filters: Filters,
+    *,
+    by,
+    zone: ZoneInfo,
+    now: datetime,
+    unfit: Misfits,
+    after: str = "",
+    limit: int = PAGE,
+) -> Page:
     """One page of a list. `after` is the cursor of the page before; one that makes no sense starts at the top."""
-    params = _params(filters, zone=zone, now=now) | {"limit": limit + 1}
+    params = _params(filters, zone=zone, now=now, unfit=unfit) | {"limit": limit + 1}
     sign, direction = ("<", "DESC") if tab.latest_first else (">", "ASC")
     columns = (
         "row.*, patient.given_name, patient.family_name, patient.phone, patient.email, treatment.name AS treatment"
@@ -194,6 +217,9 @@ def page(tab: Tab, filters: Filters, *, by, zone: ZoneInfo, now: datetime, after
         names = [column.name for column in cursor.description]
         found = [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
     rows = [_row(values, tab, zone=zone, now=now) for values in found[:limit]]
+    if tab.name == UNFIT:
+        for row in rows:
+            row.detail = rota_fit.in_words(unfit[row.key])
     _fill_in(rows, by=by, zone=zone, now=now)
     return Page(rows=rows, after=rows[-1].cursor if len(found) > limit else "")
 
@@ -235,17 +261,23 @@ def _row(values: dict[str, Any], tab: Tab, *, zone: ZoneInfo, now: datetime) -> 
 
 def _what(values: dict[str, Any]) -> str:
     words = {"treatment": values["treatment"], "n": values["number"], "m": values["total"]}
-    if values["kind"] == "session" and values["total"]:
+    kind = values["kind"]
+    if kind == "appointment" and values["number"]:
+        kind = "maintenance" if values["maintenance_id"] else "session"
+    if kind == "session" and values["total"]:
         return _("%(treatment)s, session %(n)d of %(m)d") % words
-    if values["kind"] == "session":
+    if kind == "session":
         return _("%(treatment)s, session %(n)d") % words
-    if values["kind"] == "maintenance":
+    if kind == "maintenance":
         return _("%(treatment)s, maintenance %(n)d") % words
     return values["treatment"] or ""
 
 
 def _when(values: dict[str, Any], tab: Tab) -> str:
     opens, closes = values["opens"], values["closes"]
+    if tab.name == UNFIT:
+        starts = date_format(values["sort"].astimezone(ZoneInfo(values["zone"])), "D j M Y, H:i")
+        return _("%(when)s, with %(name)s") % {"when": starts, "name": values["whom"]} if values["whom"] else starts
     if tab.name == "decide":
         return _("counts from %s") % in_words(opens)
     if tab.name == "cancelled":
@@ -262,6 +294,10 @@ def _when(values: dict[str, Any], tab: Tab) -> str:
 def _left(values: dict[str, Any], tab: Tab, *, zone: ZoneInfo, now: datetime) -> tuple[str, bool]:
     """Days left, or over, in words; and whether that is urgent."""
     today = day_of(now, zone)
+    if tab.name == UNFIT:
+        days = (values["opens"] - today).days
+        words = ngettext("in %d day", "in %d days", days) % days if days > 0 else _("today")
+        return words, days < 3
     if tab.sorted_by == "timestamptz":
         days = (today - day_of(values["sort"], zone)).days
         words = ngettext("%d day ago", "%d days ago", days) % days if days > 0 else _("today")

@@ -120,6 +120,23 @@ FROM clinic_message AS message
 WHERE message.state IN ('failed', 'unknown') AND {_not_hidden("message", "message.id")}
 """  # noqa: S608
 
+# Booked visits that rota_fit finds not to fit; those that somebody put aside rest.
+UNFIT = f"""
+SELECT 'appointment' AS kind, visit.id AS key, visit.starts_at AS sort, visit.id AS tie,
+    visit.patient_id, coalesce(session.series_id, due.series_id) AS series_id, visit.maintenance_id, visit.treatment_id,
+    coalesce(session.number, due.cycle)::int AS number,
+    (SELECT count(*) FROM treatments_session AS every WHERE every.series_id = session.series_id)::int AS total,
+    (visit.starts_at AT TIME ZONE site.time_zone)::date AS opens, NULL::date AS closes,
+    visit.status AS state, '' AS detail, visit.site_id, site.time_zone AS zone, practitioner.name AS whom
+FROM clinic_appointment AS visit
+JOIN clinic_site AS site ON site.id = visit.site_id
+LEFT JOIN clinic_resource AS practitioner ON practitioner.id = visit.practitioner_id
+LEFT JOIN treatments_session AS session ON session.id = visit.session_id
+LEFT JOIN treatments_maintenance AS due ON due.id = visit.maintenance_id
+WHERE visit.id = ANY(%(unfit)s::bigint[]) AND visit.status = 'booked'
+    AND {_not_hidden("appointment", "visit.id")}
+"""  # noqa: S608
+
 
 def _ended(joins: str, where: str, *, subject: str, key: str, owner: str, number: str = "NULL::int") -> str:
     return f"""

@@ -1,4 +1,4 @@
-"""The worklist: what needs a person, in six lists; one row of it; and the same as a file."""
+"""The worklist: what needs a person, in seven lists; one row of it; and the same as a file."""
 
 import csv
 from datetime import datetime
@@ -14,10 +14,10 @@ from django.utils.translation import gettext as _
 
 from clinic import walltime
 from clinic.forms.worklist import CallForm, DeclineRowForm, FilterForm, RetryForm, SettleForm, SnoozeForm
-from clinic.models import Appointment, Outcome, WorklistNote
+from clinic.models import Appointment, AppointmentStatus, Outcome, WorklistNote
 from clinic.models.worklist import SUBJECTS
 from clinic.permissions import staff_required
-from clinic.services import course_view, worklist, worklist_rows
+from clinic.services import course_view, rota_fit, worklist, worklist_rows
 from clinic.services.dispatch import HAND_OVERS
 from clinic.services.worklist import Subject
 from clinic.services.worklist_rows import TABS, Filters, Row, Tab
@@ -37,8 +37,11 @@ def show(request: HttpRequest) -> HttpResponse:
     now, zone = timezone.now(), _zone(request)
     tab, form = _tab(request), FilterForm(request.GET)
     filters = form.filters()
-    counts = worklist_rows.counts(filters, zone=zone, now=now)
-    page = worklist_rows.page(tab, filters, by=request.user, zone=zone, now=now, after=request.GET.get("after", ""))
+    unfit = rota_fit.misfits(now=now)
+    counts = worklist_rows.counts(filters, zone=zone, now=now, unfit=unfit)
+    page = worklist_rows.page(
+        tab, filters, by=request.user, zone=zone, now=now, unfit=unfit, after=request.GET.get("after", "")
+    )
     context = {
         "tab": tab,
         "tabs": [(other, _counted(counts[other.name]), _query(other, filters)) for other in TABS.values()],
@@ -109,8 +112,16 @@ def _subject(kind: str, pk: int) -> Subject:
 
 def _forms(subject: Subject) -> dict:
     forms = [CallForm, SnoozeForm]
-    forms += [RetryForm, SettleForm] if subject.kind == "message" else [DeclineRowForm]
+    if subject.kind == "message":
+        forms += [RetryForm, SettleForm]
+    elif not _is_booked(subject.kind, subject.row):
+        forms += [DeclineRowForm]
     return {form.action: form for form in forms}
+
+
+def _is_booked(kind: str, thing) -> bool:
+    """A booked visit that no longer fits: it is moved or cancelled, and nobody declines it here."""
+    return kind == "appointment" and thing.status == AppointmentStatus.BOOKED
 
 
 def _act(action: str, said: dict, *, subject: Subject, request: HttpRequest, now: datetime, zone: ZoneInfo) -> str:
@@ -158,6 +169,7 @@ def _described(subject: Subject, forms: dict, request: HttpRequest, now: datetim
         "held_until": hold and hold.until.astimezone(zone).replace(tzinfo=None),
         "query": request.GET.urlencode(),
         "back": _list_of(request),
+        "unfit": _is_booked(subject.kind, subject.row),
         "book": _book_url(subject.kind, subject.row, subject.patient.pk),
     }
 
@@ -174,7 +186,10 @@ def _said_of(subject: Subject, now: datetime, zone: ZoneInfo) -> dict:
         return {"what": what, "when": thing.get_state_display(), "detail": thing.reason, "may_retry": may}
     if subject.kind == "appointment":
         visit = Appointment.objects.select_related("treatment", "site").get(pk=thing.pk)
-        return {"what": str(visit.treatment), "when": course_view.at(visit), "detail": visit.cancel_reason}
+        detail = visit.cancel_reason
+        if _is_booked("appointment", visit):
+            detail = rota_fit.in_words(rota_fit.misfits(now=now, only=[visit.pk]).get(visit.pk, ()))
+        return {"what": str(visit.treatment), "when": course_view.at(visit), "detail": detail}
     series = thing.series
     appointments = list(
         subject.patient.appointments.filter(session__series=series).select_related("site", "practitioner", "room")
@@ -195,6 +210,8 @@ def _book_url(kind: str, thing, patient: int) -> str:
         if thing.due_from is None:
             return reverse("desk:maintenance-decide", args=[thing.pk])
         return f"{visit}?maintenance={thing.pk}"
+    if _is_booked(kind, thing):
+        return reverse("desk:appointment-move", args=[thing.pk])
     if kind == "appointment":
         return f"{visit}?treatment={thing.treatment_id}"
     return ""
@@ -227,7 +244,8 @@ def export(request: HttpRequest) -> HttpResponse:
     """The list as a table for a spreadsheet, its first thousands of rows."""
     now, zone = timezone.now(), _zone(request)
     tab, filters = _tab(request), FilterForm(request.GET).filters()
-    page = worklist_rows.page(tab, filters, by=request.user, zone=zone, now=now, limit=MOST_EXPORTED)
+    unfit = rota_fit.misfits(now=now)
+    page = worklist_rows.page(tab, filters, by=request.user, zone=zone, now=now, unfit=unfit, limit=MOST_EXPORTED)
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="worklist-{tab.name}-{now.astimezone(zone):%Y-%m-%d}.csv"'
     # Spreadsheets take a file for UTF-8 only when it says so.

@@ -5,8 +5,18 @@ from datetime import date, datetime, timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from clinic.models import Appointment, Message, MessageState, Outcome, ReminderStep, Site, WorklistHold, WorklistNote
-from clinic.services import booking, outbox, recheck, worklist
+from clinic.models import (
+    Appointment,
+    Closure,
+    Message,
+    MessageState,
+    Outcome,
+    ReminderStep,
+    Site,
+    WorklistHold,
+    WorklistNote,
+)
+from clinic.services import booking, outbox, recheck, rota_fit, worklist
 from clinic.services.course_view import span
 from clinic.services.outbox import NotRetryable
 from clinic.services.worklist import RowChanged, RowHeld, WorklistError
@@ -25,7 +35,17 @@ pytestmark = pytest.mark.django_db
 
 
 def rows(world, tab, *, now=NOW, after="", limit=50, by=None, **filters):
-    return page(TABS[tab], Filters(**filters), by=by or world.desk, zone=LONDON, now=now, after=after, limit=limit).rows
+    return page_of(world, tab, now=now, after=after, limit=limit, by=by, **filters).rows
+
+
+def page_of(world, tab, *, now=NOW, after="", limit=50, by=None, **filters):
+    unfit = rota_fit.misfits(now=now)
+    asked = {"by": by or world.desk, "zone": LONDON, "now": now, "unfit": unfit, "after": after, "limit": limit}
+    return page(TABS[tab], Filters(**filters), **asked)
+
+
+def counted(*, now=NOW, **filters) -> dict[str, int]:
+    return counts(Filters(**filters), zone=LONDON, now=now, unfit=rota_fit.misfits(now=now))
 
 
 def whats(world, tab, **kwargs) -> list[str]:
@@ -196,7 +216,7 @@ def test_settled_maintenance_stands_nowhere(world, state):
     settled = {} if state == "booked" else {"settled_at": NOW}
     a_cycle(world, state=state, **settled)
 
-    assert counts(Filters(), zone=LONDON, now=NOW) == dict.fromkeys(TABS, 0)
+    assert counted() == dict.fromkeys(TABS, 0)
 
 
 # --- Messages, and what was cancelled ---------------------------------------------------------
@@ -230,7 +250,7 @@ def test_a_cancelled_visit_and_a_no_show_appear_at_once(world, how, what):
 
     assert row.kind == (what if what != "neither" else "appointment")
     assert row.when == ("cancelled: Tue 3 Mar 2026" if how == "cancelled" else "did not come on Tue 3 Mar 2026")
-    assert counts(Filters(), zone=LONDON, now=now)["to-book"] == (what == "session")
+    assert counted(now=now)["to-book"] == (what == "session")
 
 
 @pytest.mark.parametrize("what", ["session", "maintenance", "neither"])
@@ -273,7 +293,7 @@ def test_a_patient_counts_where_they_were_last_and_anywhere_if_nowhere(world):
 
     assert [row.patient for row in rows(world, "due", site=world.site)] == ["Amal Osei", "New Haddad"]
     assert [row.patient for row in rows(world, "due", site=other)] == ["New Haddad"]
-    assert counts(Filters(site=other), zone=LONDON, now=NOW)["due"] == 1
+    assert counted(site=other)["due"] == 1
 
 
 def test_a_record_that_was_merged_has_no_rows(world):
@@ -281,7 +301,7 @@ def test_a_record_that_was_merged_has_no_rows(world):
     world.patient.merged_into = world.a_patient()
     world.patient.save()
 
-    assert counts(Filters(), zone=LONDON, now=NOW)["due"] == 0
+    assert counted()["due"] == 0
 
 
 @pytest.mark.parametrize("tab", ["due", "overdue", "messages"])
@@ -294,7 +314,7 @@ def test_page_after_page_shows_every_row_once_in_one_order(world, tab):
     whole = [row.row_id for row in rows(world, tab)]
     seen, after = [], ""
     while True:
-        part = page(TABS[tab], Filters(), by=world.desk, zone=LONDON, now=NOW, after=after, limit=2)
+        part = page_of(world, tab, after=after, limit=2)
         seen += [row.row_id for row in part.rows]
         after = part.after
         if not after:
@@ -326,11 +346,14 @@ def test_a_page_costs_the_same_number_of_queries_however_long_it_is(world, tab, 
         booking.cancel(appointment=visit, reason="ill", by=world.desk, now=NOW)
         note(world, on("maintenance", a_cycle(world, patient, due=TODAY)), Outcome.NO_ANSWER)
         worklist.take(subject=on("session", Session.objects.latest("pk")), by=world.manager, now=NOW)
+        book(world, a_visit(world, f"2026-04-{1 + n:02} 10:00"), world.a_patient(f"U{n}"))
+    Closure.objects.create(site=world.site, starts_at=at("2026-04-01 00:00"), ends_at=at("2026-05-01 00:00"), reason="")
+    unfit = rota_fit.misfits(now=NOW)
 
     with django_assert_max_num_queries(9):
-        assert rows(world, tab)
+        assert page(TABS[tab], Filters(), by=world.desk, zone=LONDON, now=NOW, unfit=unfit).rows
     with django_assert_max_num_queries(1):
-        counts(Filters(site=world.site), zone=LONDON, now=NOW)
+        counts(Filters(site=world.site), zone=LONDON, now=NOW, unfit={})
 
 
 # --- Calls, snoozing, declining ---------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext as _
 
-from clinic import admin_outbox, admin_places  # noqa: F401 - they register what they hold
+from clinic import admin_outbox, admin_places, admin_staff  # noqa: F401 - they register what they hold
 from clinic.models import Resource
 from treatments.admin import ProtocolAdmin
 from treatments.models import Treatment

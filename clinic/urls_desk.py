@@ -9,6 +9,7 @@ from clinic.views import (
     desk_move,
     desk_operations,
     desk_patients,
+    desk_second_factor,
     desk_series,
     desk_series_version,
     desk_visit,
@@ -48,4 +49,7 @@ urlpatterns = [
     path("operations/dry-run/", desk_operations.dry, name="operations-dry-run"),
     path("operations/pause/", desk_operations.pause, name="operations-pause"),
     path("operations/resume/", desk_operations.resume, name="operations-resume"),
+    path("second-factor/", desk_second_factor.show, name="second-factor"),
+    path("second-factor/require/", desk_second_factor.require, name="second-factor-require"),
+    path("second-factor/release/", desk_second_factor.release, name="second-factor-release"),
 ]

@@ -101,6 +101,7 @@ MIDDLEWARE = [
     "config.logs.RequestLog",
     "pghistory.middleware.HistoryMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "clinic.second_factor.LeadToSetUp",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -181,6 +182,7 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_ON_GET = False
 # The sender says who writes; allauth's own prefix would be the host's name.
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+MFA_ADAPTER = "clinic.second_factor.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 
 # --- Mail and messages ----------------------------------------------------------

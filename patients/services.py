@@ -93,9 +93,9 @@ def change_contact(
     if patient.user is not None and email.lower() != patient.email.lower():
         if not email:
             raise AccountNotPossible(_("This patient signs in by e-mail, so the address cannot be left empty."))
-        _refuse_taken(email, except_for=patient.user)
+        refuse_taken(email, except_for=patient.user)
         User.objects.filter(pk=patient.user.pk).update(email=email.lower())
-        _use_address(patient.user, email)
+        use_address(patient.user, email)
     values = {
         "given_name": given_name,
         "family_name": family_name,
@@ -163,18 +163,19 @@ def create_account(*, patient: Patient, by: User, now: datetime) -> User:
         raise AccountNotPossible(_("This patient has access already."))
     if not patient.email:
         raise AccountNotPossible(_("Enter an e-mail address first: the code to sign in is sent to it."))
-    _refuse_taken(patient.email)
+    refuse_taken(patient.email)
     # The name is never typed and shows in logs, so it says nothing about the person.
     user = User(username=f"p-{secrets.token_hex(8)}", email=patient.email.lower())
     user.set_unusable_password()
     user.save()
-    _use_address(user, patient.email)
+    use_address(user, patient.email)
     patient.user = user
     patient.save(update_fields=["user"])
     return user
 
 
-def _refuse_taken(email: str, *, except_for: User | None = None) -> None:
+def refuse_taken(email: str, *, except_for: User | None = None) -> None:
+    """Raises AccountNotPossible where another account signs in with `email`."""
     users = User.objects.filter(Q(email__iexact=email) | Q(emailaddress__email__iexact=email))
     if except_for is not None:
         users = users.exclude(pk=except_for.pk)
@@ -182,8 +183,11 @@ def _refuse_taken(email: str, *, except_for: User | None = None) -> None:
         raise AccountNotPossible(_("Another account signs in with this e-mail address. Each needs its own."))
 
 
-def _use_address(user: User, email: str) -> None:
-    """The only address `user` signs in with. It counts as verified because the clinic vouches for it."""
+def use_address(user: User, email: str) -> None:
+    """The only address `user` signs in with. It counts as verified because the clinic vouches for it.
+
+    Raises AccountNotPossible where another account took it in this moment.
+    """
     EmailAddress.objects.filter(user=user).delete()
     try:
         # A savepoint, so that a refused row leaves the caller's transaction usable.

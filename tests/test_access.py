@@ -75,7 +75,6 @@ SAMPLES = {
     ("admin:view_on_site", "content_type_id"): lambda: 1,
     ("admin:view_on_site", "object_id"): lambda: 1,
     ("admin:app_list", "app_label"): lambda: "patients",
-    ("admin:auth_user_password_change", "id"): lambda: User.objects.get(username="desk").pk,
     ("admin:", "url"): lambda: "no-such-page",
 }
 # Written when somebody only looks: who is signed in, and who looked at what.

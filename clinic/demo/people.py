@@ -8,53 +8,16 @@ from random import Random
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.models import Group, User
 
 from clinic.demo import names
 from clinic.models import Site
+from clinic.roles import ADMIN, MANAGER, PRACTITIONER, RECEPTIONIST, ROLES
 from patients.models import Channel, Consent, Patient, Purpose
 
 PATIENTS = 300
 # The patient who has an account.
 NINA = ("Nina", "Castellan", "nina.castellan@example.com")
-
-READS = ["patient", "consent", "series", "session", "maintenance", "appointment", "claim", "message"]
-CATALOGUE = ["treatment", "devicekind", "concern", "addon"]
-PROTOCOLS = [
-    "protocol",
-    "override",
-    "phase",
-    "maintenancerule",
-    "protocoladdon",
-    "careinstruction",
-    "milestone",
-    "screeningquestion",
-]
-PLACES = ["site", "openinghours", "closure", "resource", "workinghours", "absence", "reminderstep"]
-
-LOOK, WORK = ["view"], ["view", "add", "change"]
-# To book a session outside its window takes a judgement that the desk does not make.
-JUDGE = (["override"], ["window"])
-MOVE = (["move"], ["series_version"])
-OPERATE = (["operate"], ["sending"])
-GROUPS: dict[str, list[tuple[list[str], list[str]]]] = {
-    "receptionist": [
-        (WORK, ["patient", "series", "session", "maintenance", "appointment"]),
-        (["view", "add"], ["consent"]),
-        (LOOK, [*READS, *CATALOGUE, *PROTOCOLS, *PLACES]),
-    ],
-    "practitioner": [(LOOK, [*READS, *CATALOGUE, *PROTOCOLS, *PLACES]), JUDGE, MOVE],
-    "manager": [
-        (WORK, ["patient", "series", "session", "maintenance", "appointment"]),
-        (["view", "add"], ["consent"]),
-        ([*WORK, "delete"], PLACES),
-        (LOOK, [*READS, *CATALOGUE, *PROTOCOLS]),
-        JUDGE,
-        MOVE,
-        OPERATE,
-    ],
-    "admin": [([*WORK, "delete"], [*CATALOGUE, *PROTOCOLS, *PLACES]), (LOOK, READS), JUDGE, MOVE, OPERATE],
-}
 
 
 @dataclass(slots=True)
@@ -66,23 +29,8 @@ class Staff:
     practitioners: dict[str, User] = field(default_factory=dict)
 
 
-def load_groups() -> dict[str, Group]:
-    """One group for each role, with what it may do."""
-    known = {
-        permission.codename: permission
-        for permission in Permission.objects.filter(content_type__app_label__in=["patients", "treatments", "clinic"])
-    }
-    groups = {}
-    for role, grants in GROUPS.items():
-        group, _created = Group.objects.get_or_create(name=role)
-        wanted = {f"{verb}_{model}" for verbs, models in grants for verb, model in product(verbs, models)}
-        group.permissions.set([known[codename] for codename in sorted(wanted)])
-        groups[role] = group
-    return groups
-
-
 def load_staff(*, practitioners: Iterable[str], password: str) -> Staff:
-    groups = load_groups()
+    groups = {group.name: group for group in Group.objects.filter(name__in=ROLES)}
     # Hashed once: it is the same word for everybody, and the hash is slow on purpose.
     hashed = make_password(password)
     staff = Staff()
@@ -97,15 +45,15 @@ def load_staff(*, practitioners: Iterable[str], password: str) -> Staff:
         return user
 
     staff.desk = [
-        account("Rosa Whitfield", "reception@example.com", "receptionist"),
-        account("Henrik Baumgart", "reception.berlin@example.com", "receptionist"),
+        account("Rosa Whitfield", "reception@example.com", RECEPTIONIST),
+        account("Henrik Baumgart", "reception.berlin@example.com", RECEPTIONIST),
     ]
-    staff.manager = account("Ines Calloway", "manager@example.com", "manager")
-    account("Ada Winterbourne", "admin@example.com", "admin", is_superuser=True)
+    staff.manager = account("Ines Calloway", "manager@example.com", MANAGER)
+    account("Ada Winterbourne", "admin@example.com", ADMIN, is_superuser=True)
     for name in practitioners:
         given = name.removeprefix("Dr ").split()[0]
         staff.practitioners[name] = account(
-            name.removeprefix("Dr "), f"{names.ascii_word(given)}@example.com", "practitioner"
+            name.removeprefix("Dr "), f"{names.ascii_word(given)}@example.com", PRACTITIONER
         )
     return staff
 

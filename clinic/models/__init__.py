@@ -5,6 +5,7 @@ from clinic.models.outbox import Message, MessageState, MessageTemplate, Reminde
 from clinic.models.place import Closure, OpeningHours, Site, Weekday
 from clinic.models.resource import Absence, Resource, ResourceKind, WorkingHours
 from clinic.models.screening import ScreeningAnswer
+from clinic.models.sign_in import SecondFactorRule
 from clinic.models.worklist import Outcome, WorklistHold, WorklistNote
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Resource",
     "ResourceKind",
     "ScreeningAnswer",
+    "SecondFactorRule",
     "Sending",
     "Site",
     "Weekday",

@@ -91,7 +91,10 @@ class Appointment(models.Model):
     class Meta:
         verbose_name = _("appointment")
         verbose_name_plural = _("appointments")
-        permissions = [("override_window", _("Can book a session outside its window"))]
+        permissions = [
+            ("override_window", _("Can book a session outside its window")),
+            ("see_reports", _("Can see the reports")),
+        ]
         indexes = [
             models.Index(fields=["site", "starts_at"], name="appointment_by_site"),
             models.Index(fields=["patient", "starts_at"], name="appointment_by_patient"),

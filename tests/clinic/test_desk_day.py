@@ -233,9 +233,9 @@ def test_the_number_of_queries_does_not_grow_with_the_day(desk, world, django_as
     desk.get(HOME)
 
     def queries():
-        # Session, account; sites, the practitioner's site, visits, their screening, opening hours, closures;
-        # what the person and the person's groups may do, for the menu.
-        with django_assert_num_queries(10):
+        # Session, account, second factor; sites, the practitioner's site, visits, their screening, opening hours,
+        # closures; what the person and the person's groups may do, for the menu.
+        with django_assert_num_queries(11):
             desk.get(HOME)
 
     queries()

@@ -396,8 +396,8 @@ def test_an_address_that_is_another_accounts_is_refused_beside_the_field(desk, w
 
 # --- What it costs -----------------------------------------------------------
 
-# Session and account; what the person and the person's groups may do, for the menu.
-SIGNED_IN = 4
+# Session, account and second factor; what the person and the person's groups may do, for the menu.
+SIGNED_IN = 5
 
 
 def test_a_record_costs_as_many_queries_however_much_it_holds(desk, world, django_assert_num_queries):

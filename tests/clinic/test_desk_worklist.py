@@ -112,7 +112,7 @@ def test_a_list_costs_the_same_number_of_queries_however_long_it_is(desk, world,
         a_cycle(world, world.a_patient(f"P{n}"))
 
     # Eight of them read the rota and what is booked ahead, whatever stands on the list.
-    with django_assert_max_num_queries(25):
+    with django_assert_max_num_queries(26):
         assert len(desk.get(LIST, {"tab": "due"}).context["rows"]) == 12
 
 

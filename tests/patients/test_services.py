@@ -126,7 +126,7 @@ def test_an_address_that_signs_in_already_gets_no_second_account(clerk, address)
 
 def test_an_address_taken_between_look_and_insert_is_refused_in_words(jane, clerk, monkeypatch):
     EmailAddress.objects.create(user=clerk, email="jane@example.org", verified=True, primary=True)
-    monkeypatch.setattr(services, "_refuse_taken", lambda *args, **kwargs: None)
+    monkeypatch.setattr(services, "refuse_taken", lambda *args, **kwargs: None)
 
     with pytest.raises(services.AccountNotPossible, match="Another account"):
         services.create_account(patient=jane, by=clerk, now=NOW)

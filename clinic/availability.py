@@ -50,16 +50,24 @@ def spans(starts: Sequence[int], ends: Sequence[int]) -> Spans:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A part of a visit, and what it occupies. A resource that comes back in a later stretch is the same one."""
+    """A part of a visit, and what it occupies. A resource that comes back in a later stretch is the same one.
+
+    `also` are kinds of which it takes a device besides.
+    """
 
     minutes: int
     practitioner: bool
     room: bool
     device_kind: str | None = None
+    also: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.minutes <= 0 or self.minutes % CELL:
             raise ValueError(f"A stretch lasts a multiple of {CELL} minutes, and at least as long.")
+
+    @property
+    def device_kinds(self) -> tuple[str, ...]:
+        return tuple(kind for kind in (self.device_kind, *self.also) if kind)
 
 
 Visit = tuple[Stretch, ...]
@@ -165,8 +173,8 @@ class Needs:
         self.whole: Runs = ((0, visit_minutes(visit) // CELL),)
         self.practitioner = _runs_where([stretch.practitioner for stretch in visit], visit)
         self.room = _runs_where([stretch.room for stretch in visit], visit)
-        kinds = dict.fromkeys(stretch.device_kind for stretch in visit if stretch.device_kind)
-        self.devices = {kind: _runs_where([stretch.device_kind == kind for stretch in visit], visit) for kind in kinds}
+        kinds = dict.fromkeys(kind for stretch in visit for kind in stretch.device_kinds)
+        self.devices = {kind: _runs_where([kind in stretch.device_kinds for stretch in visit], visit) for kind in kinds}
 
 
 def _runs_where(taken: list[bool], visit: Visit) -> Runs:

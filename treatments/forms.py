@@ -19,11 +19,10 @@ from treatments import matching
 from treatments.matching import Case, Clash
 from treatments.models.choices import CountKind, Group, Severity, Unit
 from treatments.services.series import MOST_SESSIONS
+from treatments.terms import DIARY_STEP
 
 # The id of the list of suggestions that every "only for" field shares.
 OVERRIDE_NAMES = "override-names"
-# The diary counts in steps of so many minutes.
-DIARY_STEP = 5
 LEAST_DAYS = {Unit.DAY: 1, Unit.WEEK: 7, Unit.MONTH: 30}
 
 COUNT_AND_SPACING = {

@@ -5,7 +5,7 @@ Empty means that nobody said. It is None (or an empty tuple), and it stays so: n
 
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from functools import cache
 from typing import Any, Literal, Self
@@ -22,6 +22,9 @@ Bound = Literal["exact", "at_least", "at_most", "range"]
 Effect = Literal["stop", "ask", "inform"]
 MilestoneKind = Literal["healed", "result", "photo"]
 NoShow = Literal["repeat", "forfeit", "ask"]
+
+# The diary counts in steps of so many minutes.
+DIARY_STEP = 5
 
 
 class TermsError(ValueError):
@@ -74,9 +77,27 @@ class Phase(Value):
     device_kind: str | None = None
     numbing: bool = False
 
+    @property
+    def device_kinds(self) -> tuple[str, ...]:
+        """One device of each of these kinds is taken for as long as it lasts."""
+        return () if self.device_kind is None else (self.device_kind,)
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseWithMore(Phase):
+    """A phase of a visit, not of a protocol: meanwhile it takes devices of add-ons as well."""
+
+    also: tuple[str, ...] = ()
+
+    @property
+    def device_kinds(self) -> tuple[str, ...]:
+        return tuple(kind for kind in (self.device_kind, *self.also) if kind is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class AddOn(Value):
+    """`extra_minutes` None: nobody said that the visit takes longer; its device is then used during the treatment."""
+
     name: str
     role: Role
     route: str | None = None
@@ -152,15 +173,62 @@ class Terms(Value):
     other_treatments_days: int | None = None
 
     @property
+    def included(self) -> tuple[str, ...]:
+        """Names of the add-ons that belong to every session."""
+        return tuple(dict.fromkeys(add_on.name for add_on in self.add_ons if add_on.role == "included"))
+
+    @property
+    def choosable(self) -> tuple[AddOn, ...]:
+        """The add-ons that a session may have or not, each once."""
+        found = {add_on.name: add_on for add_on in reversed(self.add_ons) if add_on.name not in self.included}
+        return tuple(reversed(found.values()))
+
+    @property
     def visit(self) -> tuple[Phase, ...]:
-        """The phases as they apply: without numbing where no anaesthesia is given."""
-        if self.anaesthesia != "none":
-            return self.phases
-        return tuple(phase for phase in self.phases if not phase.numbing)
+        """The phases of a visit for which nothing is chosen beyond what is included."""
+        return self.visit_with(())
+
+    def visit_with(self, chosen: Collection[str]) -> tuple[Phase, ...]:
+        """The phases of a visit with the add-ons in `chosen`, and those that are included.
+
+        Without numbing where no anaesthesia is given. An add-on that takes longer follows the last phase of the
+        practitioner and takes the same people and places, for whole steps of the diary; one that does not has its
+        device through all phases of the practitioner. A name that is not in the terms changes nothing. Where nobody
+        said what the visit consists of, add-ons do not make it one.
+        """
+        phases = [phase for phase in self.phases if self.anaesthesia != "none" or not phase.numbing]
+        if not phases:
+            return ()
+        wanted = {*self.included, *chosen}
+        add_ons = {add_on.name: add_on for add_on in reversed(self.add_ons) if add_on.name in wanted}
+        worked = [i for i, phase in enumerate(phases) if phase.practitioner] or list(range(len(phases)))
+        last = phases[worked[-1]]
+        for add_on in reversed(add_ons.values()):
+            if not add_on.extra_minutes and add_on.device_kind is not None:
+                for i in worked:
+                    phases[i] = _taking_also(phases[i], add_on.device_kind)
+        longer = [
+            Phase(add_on.name, _in_steps(add_on.extra_minutes), last.practitioner, last.room, add_on.device_kind)
+            for add_on in reversed(add_ons.values())
+            if add_on.extra_minutes
+        ]
+        return (*phases[: worked[-1] + 1], *longer, *phases[worked[-1] + 1 :])
 
     def with_spacing(self, spacing: Spacing | None) -> Self:
         """The same terms with the spacing that the clinician decided."""
         return replace(self, spacing=spacing)
+
+
+def _taking_also(phase: Phase, device_kind: str) -> Phase:
+    """One device of a kind is enough for the phase and its add-ons."""
+    if device_kind in phase.device_kinds:
+        return phase
+    values = {field.name: getattr(phase, field.name) for field in fields(Phase)}
+    return PhaseWithMore(**values, also=(*phase.device_kinds[1:], device_kind))
+
+
+def _in_steps(minutes: int) -> int:
+    return -(-minutes // DIARY_STEP) * DIARY_STEP
 
 
 def _plain(value: object) -> Any:

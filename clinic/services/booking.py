@@ -24,7 +24,7 @@ from patients.models import Patient
 from treatments.models import Maintenance, Session, Treatment
 from treatments.services import maintenance as cycles
 from treatments.services import series as courses
-from treatments.terms import Phase
+from treatments.terms import Phase, PhaseWithMore
 
 
 class BookingError(Refused):
@@ -110,7 +110,7 @@ def _occupies(phase: Phase, resource: Resource) -> bool:
         return phase.practitioner
     if resource.kind == "room":
         return phase.room
-    return resource.device_kind is not None and phase.device_kind == resource.device_kind.name
+    return resource.device_kind is not None and resource.device_kind.name in phase.device_kinds
 
 
 def once(*, key: UUID, by: User, now: datetime, work: Callable[[], Sequence[Appointment]]) -> list[Appointment]:
@@ -410,7 +410,12 @@ def note_outside(appointment: Appointment, *, reason: str, by: User) -> None:
 
 def phases_of(appointment: Appointment) -> tuple[Phase, ...]:
     """The visit as it was booked."""
-    return tuple(Phase.from_json(phase) for phase in appointment.phases)
+    return phases_from(appointment.phases)
+
+
+def phases_from(stored: Sequence[dict]) -> tuple[Phase, ...]:
+    """The phases of a visit as an appointment, or its history, holds them."""
+    return tuple((PhaseWithMore if "also" in phase else Phase).from_json(phase) for phase in stored)
 
 
 def status_words(appointment: Appointment) -> str:

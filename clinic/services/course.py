@@ -1,6 +1,6 @@
 """Book a series as a whole: propose, check, book; and book again what is left of one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
@@ -22,6 +22,7 @@ from treatments import rules
 from treatments.models import Series, Session, SessionState, Treatment
 from treatments.rules import Window
 from treatments.services import series as courses
+from treatments.services.add_ons import choose, chosen
 from treatments.terms import Phase, Spacing, Terms
 
 # A first session, or one whose window has passed, is looked for over so many days.
@@ -57,7 +58,8 @@ class Order:
 class Course:
     """What is left to do of a course: the numbers of its open sessions, and what they count from.
 
-    `phases` are those of the sessions that are booked, as they were booked; the others take the visit of the terms.
+    `phases` are those of the sessions that are booked, as they were booked; the others take the visit of the terms with
+    the add-ons that are chosen for them.
     """
 
     patient: Patient
@@ -67,9 +69,16 @@ class Course:
     anchor: date | None = None
     booked: Mapping[int, Choice] = field(default_factory=dict)
     phases: Mapping[int, tuple[Phase, ...]] = field(default_factory=dict)
+    add_ons: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     def visit(self, number: int) -> tuple[Phase, ...]:
-        return self.phases.get(number, self.terms.visit)
+        booked = self.phases.get(number)
+        return self.terms.visit_with(self.add_ons.get(number, ())) if booked is None else booked
+
+    def with_add_ons(self, number: int, names: tuple[str, ...]) -> "Course":
+        """The same with other add-ons for one session, whose visit is then as long as the terms say with those."""
+        phases = {n: phases for n, phases in self.phases.items() if n != number}
+        return replace(self, phases=phases, add_ons={**self.add_ons, number: names})
 
     @property
     def spacing(self) -> Spacing:
@@ -121,15 +130,23 @@ def _as_agreed(patient: Patient, choice: courses.Choice, agreed: courses.Agreed)
         treatment=choice.protocol.treatment,
         terms=agreed.terms,
         numbers=tuple(range(1, agreed.count + 1)),
+        add_ons=agreed.add_ons,
     )
 
 
-def rest_of(series: Series) -> Course:
-    """What is left of a running series; what is booked stays where it is. Raises NotBookable where nothing is left."""
+def rest_of(series: Series, *, add_ons: Mapping[int, Collection[str]] | None = None) -> Course:
+    """What is left of a running series; what is booked stays where it is.
+
+    With `add_ons`, sessions that are not booked are planned with those, by number. Raises NotBookable where nothing is
+    left, and AddOnNotOffered.
+    """
     course = left_of(series)
     if not course.numbers or series.state != "active":
         raise NotBookable(_("Nothing is left to book of this series."))
-    return course
+    if add_ons is None:
+        return course
+    wanted = {n: chosen(course.terms, names) for n, names in add_ons.items() if n not in course.booked}
+    return replace(course, add_ons={**course.add_ons, **wanted})
 
 
 def left_of(series: Series) -> Course:
@@ -151,6 +168,7 @@ def left_of(series: Series) -> Course:
         anchor=max(attended, default=None),
         booked={appointment.session.number: as_booked(appointment) for appointment in live},
         phases={appointment.session.number: booking.phases_of(appointment) for appointment in live},
+        add_ons={session.number: tuple(session.add_ons) for session in sessions if session.add_ons},
     )
 
 
@@ -214,7 +232,12 @@ def _stretches(course: Course, number: int) -> tuple[Stretch, ...]:
             _("Nobody has said how long a visit of “%s” takes. Add its phases to the treatment.")
             % course.terms.treatment
         )
-    return tuple(Stretch(phase.minutes, phase.practitioner, phase.room, phase.device_kind) for phase in phases)
+    return tuple(_stretch(phase) for phase in phases)
+
+
+def _stretch(phase: Phase) -> Stretch:
+    kinds = phase.device_kinds
+    return Stretch(phase.minutes, phase.practitioner, phase.room, kinds[0] if kinds else None, kinds[1:])
 
 
 def _first_window(course: Course, order: Order, today: date) -> tuple[Window, bool]:
@@ -270,13 +293,28 @@ def book_new(
 
 
 @whole
-def book_rest(*, series: Series, order: Order, by: User, now: datetime, key: UUID, outside_reason: str = "") -> Series:
-    """Book the open sessions of a running series that `order` pins, all or none. Raises as `book_new` does."""
+def book_rest(
+    *,
+    series: Series,
+    order: Order,
+    by: User,
+    now: datetime,
+    key: UUID,
+    outside_reason: str = "",
+    add_ons: Mapping[int, Collection[str]] | None = None,
+) -> Series:
+    """Book the open sessions of a running series that `order` pins, all or none. Raises as `book_new` does.
+
+    `add_ons` are kept for the open sessions, by number, also for those that stay to be booked.
+    """
 
     def work() -> list[Appointment]:
         locked = Series.objects.select_for_update(no_key=True).get(pk=series.pk)
-        proposal = propose(course=rest_of(locked), order=order, now=now, to_book=True)
+        course = rest_of(locked, add_ons=add_ons)
+        proposal = propose(course=course, order=order, now=now, to_book=True)
         _check(proposal, by=by, outside_reason=outside_reason)
+        if add_ons:
+            choose(series=locked, add_ons={n: course.add_ons[n] for n in add_ons if n not in course.booked})
         return _place(locked, proposal, by=by, now=now, key=key, outside_reason=outside_reason)
 
     return _series_of(booking.once(key=key, by=by, now=now, work=work))
@@ -427,11 +465,12 @@ def choice_at(
     *,
     practitioner: int | None = None,
     room: int | None = None,
+    devices: Collection[int] = (),
 ) -> Choice:
     """The choice for one session at a time that the desk names itself: with whom and where follows from what is free.
 
-    Where a practitioner or a room is given it is that one. Raises NotBookable where that time does not exist, or
-    nobody, no room or no device is free.
+    Where a practitioner or a room is given it is that one; of the devices those given, where they are free. Raises
+    NotBookable where that time does not exist, or nobody, no room or no device is free.
     """
     site = proposal.order.site
     try:
@@ -442,7 +481,9 @@ def choice_at(
     if not diary.days[0].date <= day <= diary.days[-1].date:
         raise NotBookable(_("The diary does not reach to that day. Choose another one."))
     visit = proposal.request.visits[proposal.course.numbers.index(number)]
-    free = Availability(replace(diary, rooms=tuple(r for r in diary.rooms if room in (None, r.id))), step=FINEST_STEP)
+    rooms = tuple(r for r in diary.rooms if room in (None, r.id))
+    kinds = {kind: tuple(sorted(found, key=lambda r: r.id not in devices)) for kind, found in diary.devices.items()}
+    free = Availability(replace(diary, rooms=rooms, devices=kinds), step=FINEST_STEP)
     wished = proposal.order.wishes.practitioner
     people = sorted((r for r in diary.practitioners if practitioner in (None, r.id)), key=lambda r: r.id != wished)
     for person in people if any(stretch.practitioner for stretch in visit) else [None]:

@@ -16,7 +16,7 @@ from clinic.services.transactions import whole
 from clinic.walltime import day_of
 from treatments import words
 from treatments.models import Series, Session, SessionState
-from treatments.services import moving
+from treatments.services import add_ons, moving
 from treatments.services.moving import Move, NotMovable
 from treatments.words import not_said
 
@@ -73,6 +73,9 @@ def move(*, series: Series, version: int, by: User, now: datetime) -> Series:
         raise NotMovable(refusal)
     moving.move(series=locked, by=by, now=now)
     locked.refresh_from_db()
+    # A visit that is booked keeps what it was booked with; what is still to book follows the new terms.
+    held = Appointment.objects.live().filter(session__series=locked)
+    add_ons.forget_unknown(series=locked, but=set(held.values_list("session__number", flat=True)))
     return locked
 
 

@@ -22,14 +22,14 @@ from clinic.services.booking import NotChangeable, TimeTaken, Visit
 from clinic.services.transactions import whole
 from treatments import rules
 from treatments.models import MaintenanceState, Series, SeriesState, SessionState
+from treatments.services import add_ons
 from treatments.services import maintenance as cycles
 from treatments.services import series as courses
-from treatments.terms import Phase
 
 BOOKED, ARRIVED = AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED
 # Named in the history, so that taking back is not itself taken back.
 UNDO = "undo"
-DIARY = ("status", "starts_at", "ends_at", "site_id", "practitioner_id", "room_id", "outside_window_reason")
+DIARY = ("status", "starts_at", "ends_at", "site_id", "practitioner_id", "room_id", "phases", "outside_window_reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,10 @@ def possible(appointment: Appointment) -> str:
         AppointmentStatus.NO_SHOW: _("the no-show"),
     }
     before = mine.before
-    changed = before is not None and before.status != mine.appointment.status
-    return words.get(AppointmentStatus(appointment.status), "") if changed else _("the move")
+    assert before is not None
+    if before.status != mine.appointment.status:
+        return words.get(AppointmentStatus(appointment.status), "")
+    return _("the change of add-ons") if before.phases != appointment.phases else _("the move")
 
 
 @whole
@@ -83,11 +85,14 @@ def undo(*, appointment: Appointment, by: User, now: datetime) -> Appointment:
             _check(step, now=now)
         series = _series(appointment)
         broken = _broken(series, now) if series else set()
+        chosen_before = _add_ons_before(series, appointment) if series else {}
         resources = [r for step in steps if step.before for r in _visit_before(step).resources]
         booking.queue_up(appointment.patient, resources)
         told = [_silence(step.appointment, now=now) for step in steps]
         told_of_series = _silence_series(series, steps, now=now) if series else False
         _restore(steps, by=by, now=now)
+        if series and chosen_before:
+            add_ons.choose(series=series, add_ons=chosen_before)
         if series and _broken(series, now) - broken:
             raise NotChangeable(
                 _("Another visit of the course has been changed since, and would be outside its window.")
@@ -170,12 +175,12 @@ def _visit_before(step: Step) -> Visit:
         site=before.site,
         treatment=step.appointment.treatment,
         starts_at=before.starts_at,
-        phases=tuple(Phase.from_json(phase) for phase in before.phases),
+        phases=booking.phases_from(before.phases),
         practitioner=before.practitioner,
         room=before.room,
         outside_window_reason=before.outside_window_reason,
     )
-    kinds = dict.fromkeys(phase.device_kind for phase in visit.phases if phase.device_kind)
+    kinds = dict.fromkeys(kind for phase in visit.phases for kind in phase.device_kinds)
     devices = [_device(visit, kind, but=step.appointment) for kind in kinds]
     return Visit(
         **{name: getattr(visit, name) for name in ("site", "treatment", "starts_at", "phases", "practitioner", "room")},
@@ -262,6 +267,21 @@ def _open_session_again(appointment: Appointment, *, by: User, now: datetime) ->
         courses.undo(session=session, by=by, now=now)
     elif session.state != SessionState.PLANNED or session.series.state != SeriesState.ACTIVE:
         raise NotChangeable(_("This session is already recorded, or its series has ended."))
+
+
+def _add_ons_before(series: Series, appointment: Appointment) -> dict[int, list[str]]:
+    """By number, the add-ons that sessions of the course had before the press that last touched `appointment`."""
+    press = appointment.events.order_by("-pgh_id").values_list("pgh_context", flat=True).first()
+    if press is None:
+        return {}
+    of_press = series.sessions.filter(events__pgh_context=press).distinct()
+    found = {}
+    for session in of_press:
+        first = session.events.filter(pgh_context=press).order_by("pgh_id").first()
+        before = session.events.filter(pgh_id__lt=first.pgh_id).order_by("-pgh_id").first()
+        if before is not None and before.add_ons != session.add_ons:
+            found[session.number] = before.add_ons
+    return found
 
 
 def _broken(series: Series, now: datetime) -> set[int]:

@@ -1,7 +1,9 @@
 """One patient's course: the series and its sessions."""
 
 import pghistory
+import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -90,6 +92,33 @@ class SessionState(models.TextChoices):
     SKIPPED = "skipped", _("skipped")
 
 
+# What is chosen stays when the terms change later: only a choice is held against them.
+ADD_ONS_AS_AGREED = pgtrigger.Trigger(
+    name="session_add_ons_as_agreed",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert | pgtrigger.Update,
+    func="""
+        IF cardinality(NEW.add_ons) = 0 OR (TG_OP = 'UPDATE' AND NEW.add_ons = OLD.add_ons) THEN
+            RETURN NEW;
+        END IF;
+        IF (SELECT count(DISTINCT name) FROM unnest(NEW.add_ons) name) < cardinality(NEW.add_ons)
+            OR EXISTS (
+                SELECT FROM unnest(NEW.add_ons) name
+                WHERE name NOT IN (
+                    SELECT said ->> 'name'
+                    FROM treatments_series series, jsonb_array_elements(series.terms -> 'add_ons') said
+                    WHERE series.id = NEW.series_id AND said ->> 'role' <> 'included'
+                )
+            )
+        THEN
+            RAISE EXCEPTION 'The terms of the series do not offer these add-ons: %', NEW.add_ons
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'session_add_ons_as_agreed';
+        END IF;
+        RETURN NEW;
+    """,
+)
+
+
 @pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 class Session(models.Model):
     """The n-th treatment of a series."""
@@ -104,11 +133,19 @@ class Session(models.Model):
     recorded_at = models.DateTimeField(null=True, blank=True)
     recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     reason = models.CharField(max_length=200, blank=True, help_text=_("Why it was skipped."))
+    add_ons = ArrayField(
+        models.CharField(max_length=120),
+        verbose_name=_("add-ons"),
+        default=list,
+        blank=True,
+        help_text=_("Chosen for this session, by name, in the order of the terms; those that are included go unsaid."),
+    )
 
     class Meta:
         verbose_name = _("session")
         verbose_name_plural = _("sessions")
         ordering = ["series_id", "number"]
+        triggers = [ADD_ONS_AS_AGREED]
         constraints = [
             models.UniqueConstraint(fields=["series", "number"], name="session_number_once_a_series"),
             models.CheckConstraint(condition=Q(number__gte=1), name="session_numbers_start_at_one"),

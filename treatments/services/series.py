@@ -1,7 +1,7 @@
 """The life of a series: start, record its sessions, complete, stop."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,7 @@ from patients.errors import Refused
 from patients.models import Patient
 from treatments.models import Concern, Protocol, Series, SeriesState, Session, SessionState
 from treatments.models.choices import ProtocolStatus
-from treatments.services import maintenance
+from treatments.services import add_ons, maintenance
 from treatments.terms import Spacing, Terms
 
 # More than any course known; it keeps a slip of the finger from planning a thousand visits.
@@ -35,7 +35,10 @@ class SessionNotRecordable(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What the desk chose for a series; empty where the protocol does not ask or nobody said."""
+    """What the desk chose for a series; empty where the protocol does not ask or nobody said.
+
+    `add_ons` are names by session number, beyond what is included.
+    """
 
     protocol: Protocol
     concern: Concern | None = None
@@ -46,21 +49,27 @@ class Choice:
     spacing: Spacing | None = None
     tolerance_days: int | None = None
     decision_note: str = ""
+    add_ons: Mapping[int, Collection[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """What a choice comes to: the terms with every gap filled by the clinician, and the number of sessions."""
+    """What a choice comes to: the terms with every gap filled by the clinician, the number of sessions, their add-ons.
+
+    `add_ons` holds those that are chosen, by session number.
+    """
 
     terms: Terms
     count: int
+    add_ons: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 def agree(choice: Choice) -> Agreed:
     """What `choice` comes to.
 
     Raises SeriesNotPossible where the protocol is not published, where it leaves the number of sessions or the
-    spacing open and the clinician has not decided, or where the decision departs from the protocol without a note.
+    spacing open and the clinician has not decided, or where the decision departs from the protocol without a note; and
+    AddOnNotOffered.
     """
     if choice.protocol.status != ProtocolStatus.PUBLISHED:
         raise SeriesNotPossible(
@@ -72,7 +81,8 @@ def agree(choice: Choice) -> Agreed:
         area=choice.area or None,
         depth_mm=choice.depth_mm,
     )
-    return Agreed(terms=spaced(terms, choice), count=counted(terms, choice))
+    wanted = {number: add_ons.chosen(terms, names) for number, names in choice.add_ons.items() if names}
+    return Agreed(terms=spaced(terms, choice), count=counted(terms, choice), add_ons=wanted)
 
 
 def counted(terms: Terms, choice: Choice) -> int:
@@ -128,7 +138,9 @@ def start(*, patient: Patient, choice: Choice, by: User, now: datetime, agreed: 
         started_at=now,
         started_by=by,
     )
-    Session.objects.bulk_create(Session(series=series, number=n) for n in range(1, agreed.count + 1))
+    Session.objects.bulk_create(
+        Session(series=series, number=n, add_ons=list(agreed.add_ons.get(n, ()))) for n in range(1, agreed.count + 1)
+    )
     return series
 
 

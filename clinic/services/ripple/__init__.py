@@ -3,6 +3,7 @@
 from clinic.services.ripple.carrying_out import NeedsAnAnswer, NotPossible, carry_out, carry_out_for_session, missed
 from clinic.services.ripple.outlook import Outlook, look, options, place_then
 from clinic.services.ripple.scene import Change, Following, Scene, scene_of, scene_of_session
+from clinic.services.ripple.staying import stay_with
 
 __all__ = [
     "Change",
@@ -19,4 +20,5 @@ __all__ = [
     "place_then",
     "scene_of",
     "scene_of_session",
+    "stay_with",
 ]

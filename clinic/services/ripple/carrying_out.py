@@ -9,7 +9,8 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
 from clinic import ripple
-from clinic.models import Appointment, Resource, Site
+from clinic.models import Appointment, Message, Resource, Site
+from clinic.models.outbox import MessageKind, MessageState, edition_of
 from clinic.planning import Choice
 from clinic.services import booking, outbox
 from clinic.services import course as planned
@@ -19,6 +20,7 @@ from clinic.services.ripple.outlook import Outlook, leaving, look, order_like
 from clinic.services.ripple.scene import Change, Following, Scene, alone, scene_of, scene_of_session
 from clinic.services.transactions import whole
 from treatments.models import Series, Session
+from treatments.services import add_ons
 from treatments.services import series as courses
 
 
@@ -169,6 +171,9 @@ def _carry_out(
         why = _("No longer fits after a change of session %d") % scene.number
         booking.end_cancelled(scene.appointments[number], reason=why, by=by, now=now)
         touched.append(scene.appointments[number])
+    untold = _untold(outlook)
+    if change.kind == "add_ons":
+        add_ons.choose(series=scene.series, add_ons={scene.number: change.add_ons})
     touched += _hold(outlook, resources, reasons, by=by, now=now)
     # What stays where it is and is outside now carries the reason too.
     for number in outlook.outside:
@@ -181,16 +186,18 @@ def _carry_out(
         touched.append(appointment)
     if tell:
         _tell(outlook, now=now, key=key)
+    for visit in untold:
+        outbox.owe_change(appointment=visit, now=now, wait=outbox.TO_UNDO)
     return list({a.pk: a for a in touched}.values())
 
 
 def _check(outlook: Outlook, *, released: Sequence[int] | None, outside_reason: str, by: User, now: datetime) -> None:
     scene, change, after = outlook.scene, outlook.change, outlook.after
     appointment = scene.appointment
-    if change.kind in ("move", "attended"):
+    if change.kind in ("move", "attended", "add_ons"):
         if appointment is None:
             raise NotChangeable(_("This appointment has been changed meanwhile. Please look at it again."))
-        if change.kind == "move":
+        if change.kind == "move" or (change.kind == "add_ons" and _starts(outlook, scene.number)):
             booking.check_movable(appointment)
         assert change.choice is not None
         if change.kind == "attended" and change.choice.day > scene.today(now):
@@ -234,7 +241,7 @@ def _check_free(outlook: Outlook, *, now: datetime) -> None:
     proposal = planned.propose(
         course=outlook.after,
         order=order_like(outlook.scene, None, now),
-        now=now,
+        now=outlook.scene.as_of(outlook.change, now),
         without=leaving(outlook.scene, [*outlook.moved, *outlook.released]),
     )
     lost = [n for n in numbers if not planned.fits(proposal, n, outlook.after.booked[n])]
@@ -288,12 +295,29 @@ def _hold(
     return moved + placed
 
 
+def _starts(outlook: Outlook, number: int) -> bool:
+    """Whether a visit is to begin at another time than it did."""
+    return outlook.after.booked[number].start != outlook.scene.course.booked[number].start
+
+
+def _untold(outlook: Outlook) -> list[Appointment]:
+    """Visits that change and begin when they did, where the patient is still to be told of an earlier move.
+
+    What waits speaks of the visit as it was and is not sent any more, so it is owed anew.
+    """
+    same = [outlook.scene.appointments[n] for n in outlook.moved if not _starts(outlook, n)]
+    waiting = Message.objects.filter(appointment__in=same, kind=MessageKind.CHANGE, state=MessageState.PENDING)
+    owed = set(waiting.values_list("appointment", "counts_from")) if same else set()
+    return [visit for visit in same if (visit.pk, edition_of(visit)) in owed]
+
+
 def _tell(outlook: Outlook, *, now: datetime, key: UUID) -> None:
     """One message for the whole of it, or none where nothing changes for the patient."""
     scene, kind = outlook.scene, outlook.change.kind
     mine = scene.number
-    # The patient was there, or knows that nobody came; only what follows is news.
-    moved = [n for n in outlook.moved if not (kind == "attended" and n == mine)]
+    # The patient was there, or knows that nobody came; only what follows is news. A visit that begins when it did is
+    # none, however long it takes.
+    moved = [n for n in outlook.moved if not (kind == "attended" and n == mine) and _starts(outlook, n)]
     cancelled = list(outlook.released)
     if kind in ("cancel", "drop") and scene.appointment is not None:
         cancelled.append(mine)

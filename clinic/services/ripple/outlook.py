@@ -51,9 +51,10 @@ class Outlook:
 
     @cached_property
     def moved(self) -> tuple[int, ...]:
-        """Booked visits that get another time, the changed one among them."""
-        was, is_ = self.scene.course.booked, self.after.booked
-        return tuple(n for n in sorted(is_) if n in self._standing and is_[n] != was.get(n))
+        """Booked visits that get another time or another length, the changed one among them."""
+        was, is_ = self.scene.course, self.after
+        standing = [n for n in sorted(is_.booked) if n in self._standing]
+        return tuple(n for n in standing if is_.booked[n] != was.booked.get(n) or is_.visit(n) != was.visit(n))
 
     @cached_property
     def released(self) -> tuple[int, ...]:
@@ -124,9 +125,10 @@ def _changed(scene: Scene, change: Change) -> Course:
     course, number = scene.course, scene.number
     booked = dict(course.booked)
     numbers = course.numbers
-    if change.kind in ("move", "attended"):
+    if change.kind in ("move", "attended", "add_ons"):
         assert change.choice is not None
         booked[number] = change.choice
+        course = course.with_add_ons(number, change.add_ons) if change.kind == "add_ons" else course
     elif change.kind in ("cancel", "no_show", "drop"):
         booked.pop(number, None)
     if change.kind == "drop" or (change.kind == "no_show" and change.forfeit):
@@ -244,15 +246,18 @@ def _first_day(scene: Scene, now: datetime) -> date:
     return today
 
 
-def options(scene: Scene, *, now: datetime, until: date | None = None) -> Proposal:
+def options(
+    scene: Scene, *, now: datetime, until: date | None = None, add_ons: tuple[str, ...] | None = None
+) -> Proposal:
     """Where the visit itself could go: a proposal for it alone, with the later ones where they are.
 
-    The diary is read to the end of its window, or `until` then.
+    The diary is read to the end of its window, or `until` then. With `add_ons` it is looked for with those.
     """
-    had = scene.course.booked.get(scene.number)
-    booked = {n: choice for n, choice in scene.course.booked.items() if n != scene.number}
+    course = scene.course if add_ons is None else scene.course.with_add_ons(scene.number, add_ons)
+    had = course.booked.get(scene.number)
+    booked = {n: choice for n, choice in course.booked.items() if n != scene.number}
     return planned.propose(
-        course=replace(scene.course, booked=booked),
+        course=replace(course, booked=booked),
         order=order_like(scene, had, now),
         now=now,
         until=until,

@@ -14,7 +14,7 @@ from clinic.services.course import Course
 from treatments.models import Series, Session, SessionState
 from treatments.terms import SessionCount, Spacing, Terms
 
-Kind = Literal["move", "cancel", "no_show", "attended", "drop", "add", "terms"]
+Kind = Literal["move", "cancel", "no_show", "attended", "add_ons", "drop", "add", "terms"]
 Following = Literal["only", "shift", "replan", "unbook"]
 
 
@@ -22,12 +22,14 @@ Following = Literal["only", "shift", "replan", "unbook"]
 class Change:
     """What happens to one visit.
 
-    `choice` is where a moved visit goes, or when it was really attended. `forfeit`: a missed session is not repeated.
-    `reason` is why it is cancelled or dropped. `terms` are those that the series is to have.
+    `choice` is where a moved visit goes, or when it was really attended. `add_ons` are those it is to have; `choice` is
+    then the time for that, which may be the time it has. `forfeit`: a missed session is not repeated. `reason` is why
+    it is cancelled or dropped. `terms` are those that the series is to have.
     """
 
     kind: Kind
     choice: Choice | None = None
+    add_ons: tuple[str, ...] = ()
     forfeit: bool = False
     reason: str = ""
     terms: Terms | None = None
@@ -52,8 +54,20 @@ class Scene:
     def appointment(self) -> Appointment | None:
         return self.appointments.get(self.number)
 
+    def as_of(self, change: Change, now: datetime) -> datetime:
+        """From when time can be taken: a visit that has begun keeps its start, where only its add-ons change."""
+        mine = self.course.booked.get(self.number)
+        if change.kind != "add_ons" or mine is None or change.choice is None or change.choice.start != mine.start:
+            return now
+        return min(now, just_before(mine))
+
     def today(self, now: datetime) -> date:
         return walltime.day_of(now, self.site.time_zone)
+
+
+def just_before(choice: Choice) -> datetime:
+    """The last moment at which that start is still ahead."""
+    return walltime.from_minutes(choice.start - 1)
 
 
 def scene_of(appointment: Appointment) -> Scene:

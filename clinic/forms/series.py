@@ -58,6 +58,8 @@ class CaseForm(forms.Form):
         self.terms: Terms | None = None
         self.asks: set[str] = {"protocol"}
         self.fields["protocol"].queryset = Protocol.objects.published()
+        if not self.is_bound:
+            self.fields["protocol"].widget.attrs["autofocus"] = True
         self.protocol = self._chosen()
         if self.protocol is not None:
             self._ask_for(self.protocol)

@@ -26,7 +26,7 @@ from clinic.models import (
     Site,
     WorkingHours,
 )
-from clinic.services import screening
+from clinic.services import late, missing, screening
 from treatments.models import Session
 
 Stretch = tuple[datetime, datetime]
@@ -81,6 +81,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
+    """`late`: by how many minutes the patient is, or came."""
+
     id: int
     column: int
     start: datetime
@@ -93,6 +95,7 @@ class Visit:
     room: str
     parts: tuple[Part, ...]
     missing: tuple[str, ...]
+    late: int
     movable: bool
 
 
@@ -205,6 +208,7 @@ def _visits(site: Site, start: datetime, end: datetime, *, by: str, now: datetim
             "room__name",
             "phases",
             "outside_window_reason",
+            "status_at",
         )
     )
     found = list(found)
@@ -214,7 +218,13 @@ def _visits(site: Site, start: datetime, end: datetime, *, by: str, now: datetim
 
 def _visit(values: tuple, zone: ZoneInfo, now: datetime, screened: screening.State | None) -> Visit:
     pk, column, starts_at, ends_at, status, given, family, email, phone, treatment, number, count, cycle, *rest = values
-    practitioner, room, phases, outside = rest
+    practitioner, room, phases, outside, status_at = rest
+    screened_words = missing.screening_words(
+        screened, day=walltime.day_of(starts_at, zone), today=walltime.day_of(now, zone)
+    )
+    lacking = missing.words(
+        reachable=bool(email or phone), practitioner=practitioner, room=room, phases=phases, screened=screened_words
+    )
     parts = tuple(_part(phase) for phase in phases)
     waiting = status in (AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED)
     return Visit(
@@ -229,17 +239,8 @@ def _visit(values: tuple, zone: ZoneInfo, now: datetime, screened: screening.Sta
         practitioner=practitioner or "",
         room=room or "",
         parts=parts,
-        missing=tuple(
-            words
-            for words, is_missing in (
-                (_("no phone or e-mail"), not email and not phone),
-                (_("no practitioner"), not practitioner and any(part.kind == "work" for part in parts)),
-                (_("no room"), not room and any(phase.get("room") for phase in phases)),
-                (_("outside its window"), bool(outside)),
-                (screening.flag_words(screened), screened in ("stop", "ask", "missing")),
-            )
-            if waiting and is_missing
-        ),
+        missing=(*lacking, *([_("outside its window")] if outside else [])) if waiting else (),
+        late=late.minutes(starts_at=starts_at, ends_at=ends_at, status=status, status_at=status_at, now=now),
         movable=status == AppointmentStatus.BOOKED and ends_at > now,
     )
 

@@ -21,7 +21,8 @@ from clinic import walltime
 from clinic.forms.appointment import CancelForm
 from clinic.models import LIVE, Appointment, AppointmentStatus, Resource
 from clinic.permissions import staff_required
-from clinic.services import booking, ripple, screening, undo
+from clinic.services import booking, late, missing, ripple, screening, undo
+from clinic.services.late import Late
 from clinic.views.desk_day import possible_actions, visits
 from patients.errors import Refused
 from patients.services import record_view
@@ -95,12 +96,28 @@ def _described(appointment: Appointment, *, now: datetime) -> dict:
         "undoes": undoes,
         "ended": ended,
         "screening": [] if ended else screening.before(appointment),
-        "screened": "" if ended else screening.flag_words(screening.state(screening.before(appointment))),
+        "screened": "" if ended else _screened(appointment, now=now),
+        "late": _late(appointment, now=now),
         "rebook_series": session.series_id if ended and session is not None and _open_again(appointment) else None,
         "booked_again": _booked_again(appointment) if ended else None,
         "history": list(reversed(list(_history(appointment)))),
         "back": reverse("desk:appointment", args=[appointment.pk]),
     }
+
+
+def _screened(appointment: Appointment, *, now: datetime) -> str:
+    zone = appointment.site.time_zone
+    return missing.screening_words(
+        screening.state(screening.before(appointment)),
+        day=walltime.day_of(appointment.starts_at, zone),
+        today=walltime.day_of(now, zone),
+    )
+
+
+def _late(appointment: Appointment, *, now: datetime) -> Late | None:
+    a = appointment
+    minutes = late.minutes(starts_at=a.starts_at, ends_at=a.ends_at, status=a.status, status_at=a.status_at, now=now)
+    return late.told({a.pk: minutes}, zone=a.site.time_zone).get(a.pk)
 
 
 def _differing(other: ZoneInfo | None, zone: ZoneInfo, moment: datetime) -> ZoneInfo | None:
@@ -228,7 +245,7 @@ def _moment(moment: datetime, zone: ZoneInfo) -> str:
 
 @staff_required
 def arrive(request: HttpRequest, pk: int) -> HttpResponse:
-    return _record(request, pk, booking.arrive, lambda done: _("%s is here.") % done.patient)
+    return _record(request, pk, booking.arrive, _arrived)
 
 
 @staff_required
@@ -279,6 +296,15 @@ def _back(request: HttpRequest, appointment: Appointment) -> str:
     if back.startswith("/") and url_has_allowed_host_and_scheme(back, allowed_hosts=None):
         return back
     return reverse("desk:appointment", args=[appointment.pk])
+
+
+def _arrived(done: Appointment) -> str:
+    """That the patient is here; where late, how late and who may have to wait for it."""
+    found = _late(done, now=done.status_at)
+    if found is None:
+        return _("%s is here.") % done.patient
+    said = _("%(patient)s is here, %(minutes)d min late.") % {"patient": done.patient, "minutes": found.minutes}
+    return " ".join((said, *found.waits))
 
 
 def _attended(done: Appointment) -> str:

@@ -16,7 +16,8 @@ from clinic import walltime
 from clinic.dates_in_words import FIRST_YEAR, LAST_YEAR, NotUnderstood, parse_day
 from clinic.models import LIVE, Appointment, AppointmentStatus, Closure, OpeningHours, Resource, Site
 from clinic.permissions import staff_required
-from clinic.services import screening
+from clinic.services import late, missing, screening
+from clinic.services.late import Late
 from treatments.models import Session
 
 REMEMBERED_SITE = "desk_site"
@@ -41,7 +42,9 @@ class Row:
     practitioner: str
     room: str
     outside_window: bool
-    screening: str
+    missing: Sequence[str]
+    late: Late | None
+    unrecorded: bool
     rebook_series: int | None
     actions: Sequence[str]
 
@@ -74,6 +77,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "rows": rows,
         "coming": sum(row.status == AppointmentStatus.BOOKED for row in rows),
         "here": sum(row.status == AppointmentStatus.ARRIVED for row in rows),
+        "lacking": sum(bool(row.missing) for row in rows),
         "notes": notes_of(site, day),
         "back": request.get_full_path(),
     }
@@ -141,18 +145,41 @@ def visits(which: Q, *, zone: ZoneInfo, now: datetime) -> list[Row]:
             "practitioner__name",
             "room__name",
             "outside_window_reason",
+            "patient__email",
+            "patient__phone",
+            "phases",
+            "status_at",
         )
     )
     found = list(found)
     flags = screening.states(values[0] for values in found) if found else {}
-    return [_row(values, zone=zone, now=now, screened=flags.get(values[0])) for values in found]
+    behind = late.told({values[0]: _minutes_late(values, now) for values in found}, zone=zone)
+    return [
+        _row(values, zone=zone, now=now, screened=flags.get(values[0]), is_late=behind.get(values[0]))
+        for values in found
+    ]
 
 
-def _row(values: tuple, *, zone: ZoneInfo, now: datetime, screened: screening.State | None) -> Row:
+def _minutes_late(values: tuple, now: datetime) -> int:
+    _pk, starts_at, ends_at, status, *_rest, status_at = values
+    return late.minutes(starts_at=starts_at, ends_at=ends_at, status=status, status_at=status_at, now=now)
+
+
+def _row(
+    values: tuple, *, zone: ZoneInfo, now: datetime, screened: screening.State | None, is_late: Late | None
+) -> Row:
     pk, starts_at, ends_at, status, patient, given, family, treatment, number, count, series, again, cycle, *rest = (
         values
     )
-    practitioner, room, outside = rest
+    practitioner, room, outside, email, phone, phases, _status_at = rest
+    day, today = walltime.day_of(starts_at, zone), walltime.day_of(now, zone)
+    lacking = missing.words(
+        reachable=bool(email or phone),
+        practitioner=practitioner,
+        room=room,
+        phases=phases,
+        screened=missing.screening_words(screened, day=day, today=today),
+    )
     return Row(
         pk=pk,
         starts_at=starts_at,
@@ -168,7 +195,9 @@ def _row(values: tuple, *, zone: ZoneInfo, now: datetime, screened: screening.St
         practitioner=practitioner or "",
         room=room or "",
         outside_window=bool(outside),
-        screening=screening.flag_words(screened) if status in WAITING else "",
+        missing=lacking if status in WAITING else (),
+        late=is_late,
+        unrecorded=status in WAITING and ends_at <= now,
         rebook_series=series if again and status not in LIVE else None,
         actions=possible_actions(status, starts_at=starts_at, zone=zone, now=now),
     )

@@ -68,6 +68,18 @@
     return layer;
   };
 
+  // The server says how late somebody came; how late somebody is grows while the page is open.
+  const GRACE = 5;
+  const late = (visit) => {
+    let minutes = visit.late;
+    if (visit.status === "booked") {
+      const moment = now();
+      minutes = Math.floor((Date.parse(`${moment}Z`) - Date.parse(`${visit.start}Z`)) / 60000);
+      if (minutes < GRACE || moment >= visit.end) minutes = 0;
+    }
+    return minutes ? words.late.replace("{n}", minutes) : "";
+  };
+
   const spoken = (visit) => {
     const parts = visit.parts.length > 1 ? visit.parts.map((part) => `${part.name} ${part.minutes} min`).join(", ") : "";
     return element("span", "visually-hidden", parts ? ` (${parts})` : "");
@@ -82,6 +94,7 @@
       visit.practitioner,
       visit.room,
       ...visit.missing,
+      late(visit),
     ]
       .filter(Boolean)
       .join("\n");
@@ -108,6 +121,11 @@
       const missing = element("span", "card-missing");
       missing.append(icon("alert"), ` ${visit.missing.join(", ")}`);
       link.append(missing);
+    }
+    if (late(visit)) {
+      const behind = element("span", "card-missing card-late");
+      behind.append(icon("hands"), ` ${late(visit)}`);
+      link.append(behind);
     }
     const where = at.by === "room" ? visit.practitioner : visit.room;
     if (!matrix) {
@@ -453,11 +471,13 @@
   const EVERY = 3000;
 
   const take = (heard) => {
-    const before = new Map(diary.visits.map((visit) => [visit.id, JSON.stringify(visit)]));
+    // That time goes by is no news.
+    const stands = (visit) => JSON.stringify({ ...visit, late: 0 });
+    const before = new Map(diary.visits.map((visit) => [visit.id, stands(visit)]));
     const { list: markup, ...values } = heard;
     diary = values;
     heardAt = performance.now();
-    fresh = new Set(diary.visits.filter((visit) => before.get(visit.id) !== JSON.stringify(visit)).map((visit) => visit.id));
+    fresh = new Set(diary.visits.filter((visit) => before.get(visit.id) !== stands(visit)).map((visit) => visit.id));
     list.innerHTML = markup;
     redraw();
     fresh = new Set();

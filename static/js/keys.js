@@ -47,6 +47,8 @@
     "/": search,
     t: open("main [data-key=t]", "[data-key=t]"),
     n: open("[data-key=n]"),
+    b: open("main [data-key=b]"),
+    v: open("main [data-key=v]"),
     ArrowLeft: open("main a[rel=prev]"),
     ArrowRight: open("main a[rel=next]"),
     "?": explain,
@@ -61,6 +63,14 @@
       if (!menu) return;
       menu.open = false;
       menu.querySelector("summary").focus();
+      return;
+    }
+    // The press that a page is about, also from inside a field; a line break in a long text is no press.
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.repeat) {
+      const button = (document.querySelector("dialog[open]") ?? document).querySelector("[data-press]");
+      if (!button) return;
+      event.preventDefault();
+      button.click();
       return;
     }
     const action = Object.hasOwn(actions, event.key) && actions[event.key];

@@ -369,8 +369,16 @@ class TestDoing:
 
         missed.refresh_from_db()
         assert missed.status == "no_show"
-        assert visit(2).starts_at > now
+        # Not on the day itself, though Ada is free: the patient does not come on it.
+        assert visit(2).starts_at >= at("2026-04-08 00:00")
         assert timedelta(days=27) <= visit(3).starts_at - visit(2).starts_at <= timedelta(days=43)
+
+    def test_a_cancelled_visit_planned_again_does_not_come_back_to_the_time_it_gives_up(self, world, series):
+        had = visit(2).starts_at
+
+        outlook = ripple.look(ripple.scene_of(visit(2)), Change(kind="cancel", reason="ill"), "replan", now=NOW)
+
+        assert walltime.from_minutes(outlook.after.booked[2].start) >= had + timedelta(hours=12)
 
     def test_a_forfeited_session_is_skipped_and_what_follows_is_decided(self, world, series):
         booking.attend(appointment=visit(1), by=world.desk, now=at("2026-03-03 12:00"))

@@ -212,12 +212,26 @@ def _same_again(proposal: Proposal, number: int, had: Choice, day: date, clock) 
 
 
 def _replanned(scene: Scene, base: Course, later: Sequence[int], now: datetime) -> Proposal:
-    """Plan what is open from the changed session on, around what stays; like the visit that is changed where it can."""
-    like = base.booked.get(scene.number) or scene.course.booked.get(scene.number)
+    """Plan what is open from the changed session on, around what stays; like the visit that is changed where it can.
+
+    A visit that was missed or cancelled is looked for from the day after: on its own day the patient does not come.
+    """
+    had = scene.course.booked.get(scene.number)
+    like = base.booked.get(scene.number) or had
     before = {n: None for n in base.numbers if n < scene.number and n not in base.booked}
     # Earlier sessions that wait to be booked are none of this change's business.
     course = replace(base, numbers=tuple(n for n in base.numbers if n not in before))
-    return planned.propose(course=course, order=order_like(scene, like, now), now=now, without=leaving(scene, later))
+    order = order_like(scene, like, now)
+    if had is not None and scene.number in base.numbers and scene.number not in base.booked:
+        order = replace(order, first_day=max(order.first_day, had.day + timedelta(days=1)))
+        # The first day is that of the first session planned, so those before it are left out: their last day counts.
+        earlier = [choice.day for n, choice in base.booked.items() if n < scene.number]
+        course = replace(
+            course,
+            numbers=tuple(n for n in course.numbers if n >= scene.number),
+            anchor=max([*earlier, *([course.anchor] if course.anchor else [])], default=None),
+        )
+    return planned.propose(course=course, order=order, now=now, without=leaving(scene, later))
 
 
 def order_like(scene: Scene, like: Choice | None, now: datetime) -> Order:

@@ -35,6 +35,8 @@ OPERATE = "operate_sending"
 # Reports tell of colleagues too: how full their days are, and who of their patients stays away.
 REPORTS = "see_reports"
 SECOND_FACTOR = "require_second_factor"
+# A file holds the whole of a clinic, and what it says is stored thousands at a time.
+IMPORT = "import_patients"
 
 
 def _may(verbs: str, models: list[str]) -> set[str]:
@@ -50,13 +52,13 @@ ROLES: dict[str, set[str]] = {
     MANAGER: _DESK
     | _may("add change delete", [*PLACES, *SENDING])
     | _may("view", ["recordview"])
-    | {OVERRIDE, MOVE_SERIES, OPERATE, REPORTS, SECOND_FACTOR},
+    | {OVERRIDE, MOVE_SERIES, OPERATE, REPORTS, SECOND_FACTOR, IMPORT},
     ADMIN: _LOOK
     | _may("add change delete", [*CATALOGUE, *PROTOCOLS, *PLACES, *SENDING])
     | _may("view", ["recordview"])
     # Accounts of staff, and which role each has.
     | _may("view add change", ["user"])
-    | {OVERRIDE, MOVE_SERIES, OPERATE, REPORTS, SECOND_FACTOR},
+    | {OVERRIDE, MOVE_SERIES, OPERATE, REPORTS, SECOND_FACTOR, IMPORT},
 }
 APPS = ["auth", "patients", "treatments", "clinic"]
 

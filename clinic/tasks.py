@@ -3,10 +3,16 @@
 from celery import shared_task
 from django.utils import timezone
 
-from clinic.services import outbox
+from clinic.services import imports, outbox
 
 
 @shared_task(ignore_result=True)
 def remind(*, woken: bool = False) -> None:
     """Run every minute by beat (see CELERY_BEAT_SCHEDULE), and whenever something is owed (see clinic.wake)."""
     outbox.run(now=timezone.now(), on_the_clock=not woken)
+
+
+@shared_task(ignore_result=True)
+def forget_import_files() -> None:
+    """Run every ten minutes by beat: what somebody uploaded and did not import is not kept."""
+    imports.forget_old(now=timezone.now())

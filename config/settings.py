@@ -214,6 +214,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "remind": {"task": "clinic.tasks.remind", "schedule": 60.0, "options": {"expires": 55}},
+    "forget": {"task": "clinic.tasks.forget_import_files", "schedule": 600.0, "options": {"expires": 590}},
 }
 
 # --- Planning ------------------------------------------------------------------

@@ -48,6 +48,9 @@ class Patient(models.Model):
         _("time zone"), null=True, blank=True, help_text=_("Empty: the same as the clinic's site.")
     )
     notes = models.TextField(_("notes"), blank=True)
+    reference = models.CharField(
+        _("reference"), max_length=60, blank=True, help_text=_("What the former system called this patient.")
+    )
     registered_at = models.DateTimeField(_("registered at"))
     registered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     merged_into = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="merged")
@@ -77,6 +80,7 @@ class Patient(models.Model):
                 condition=~Q(merged_into=models.F("pk")) | Q(merged_into=None), name="patient_not_merged_into_itself"
             ),
             models.CheckConstraint(condition=~Q(given_name=""), name="patient_has_a_name"),
+            models.UniqueConstraint(fields=["reference"], condition=~Q(reference=""), name="patient_reference_once"),
         ]
 
     def __str__(self) -> str:

@@ -55,6 +55,7 @@ SIGN_IN = ("/accounts/login/", "/admin/login/")
 SAMPLES = {
     ("desk:patient*", "pk"): lambda: Patient.objects.get(given_name="Foreign").pk,
     ("desk:series-new", "pk"): lambda: Patient.objects.get(given_name="Foreign").pk,
+    ("desk:import-template", "kind"): lambda: "patients",
     ("desk:worklist-*", "kind"): lambda: "maintenance",
     ("desk:worklist-*", "pk"): lambda: apps.get_model("treatments.Maintenance").objects.earliest("pk").pk,
     ("desk:visit-new", "pk"): lambda: Patient.objects.get(given_name="Foreign").pk,

@@ -1,5 +1,6 @@
 from clinic.models.diary import LIVE, Appointment, AppointmentStatus, BookingRequest, Claim
 from clinic.models.feed import CalendarFeed
+from clinic.models.imports import ImportFile, ImportKind
 from clinic.models.links import CallRequest, ReminderLink
 from clinic.models.outbox import Message, MessageState, MessageTemplate, ReminderStep, Sending
 from clinic.models.place import Closure, OpeningHours, Site, Weekday
@@ -18,6 +19,8 @@ __all__ = [
     "CallRequest",
     "Claim",
     "Closure",
+    "ImportFile",
+    "ImportKind",
     "Message",
     "MessageState",
     "MessageTemplate",

@@ -1,6 +1,5 @@
 """The worklist: what needs a person, in seven lists; one row of it; and the same as a file."""
 
-import csv
 from datetime import datetime
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -22,14 +21,13 @@ from clinic.services.dispatch import HAND_OVERS
 from clinic.services.worklist import Subject
 from clinic.services.worklist_rows import TABS, Filters, Row, Tab
 from clinic.views.desk_series import default_site
+from patients import tables
 from patients.errors import Refused
 from patients.models import Channel
 from patients.services import record_view
 
 MOST_EXPORTED = 5000
 MOST_NOTES = 20
-# Begun with one of these, a spreadsheet takes a cell for a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @staff_required
@@ -248,23 +246,18 @@ def export(request: HttpRequest) -> HttpResponse:
     page = worklist_rows.page(tab, filters, by=request.user, zone=zone, now=now, unfit=unfit, limit=MOST_EXPORTED)
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="worklist-{tab.name}-{now.astimezone(zone):%Y-%m-%d}.csv"'
-    # Spreadsheets take a file for UTF-8 only when it says so.
-    response.write("\ufeff")
-    writer = csv.writer(response)
-    writer.writerow(
-        [
-            _("Patient"),
-            _("Phone"),
-            _("E-mail"),
-            _("What"),
-            _("When"),
-            _("Days"),
-            _("Detail"),
-            _("Last contact"),
-            _("Next automatic step"),
-        ]
-    )
-    writer.writerows([_cell(text) for text in _cells(row)] for row in page.rows)
+    titles = [
+        _("Patient"),
+        _("Phone"),
+        _("E-mail"),
+        _("What"),
+        _("When"),
+        _("Days"),
+        _("Detail"),
+        _("Last contact"),
+        _("Next automatic step"),
+    ]
+    response.write(tables.written([titles, *map(_cells, page.rows)]))
     return response
 
 
@@ -280,7 +273,3 @@ def _cells(row: Row) -> list[str]:
         row.last_contact,
         row.next_step,
     ]
-
-
-def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA) else text

@@ -69,7 +69,7 @@ def test_the_worklist_says_which_reminder_is_next(world, due, said):
     agree(world)
 
     page = worklist_rows.page(
-        worklist_rows.TABS["overdue"], worklist_rows.Filters(), by=world.desk, zone=LONDON, now=NOW
+        worklist_rows.TABS["overdue"], worklist_rows.Filters(), by=world.desk, zone=LONDON, now=NOW, unfit={}
     )
 
     assert [row.next_step for row in page.rows] == [said]
@@ -81,7 +81,7 @@ def test_what_is_long_overdue_stands_on_the_worklist_for_a_year_before_it_lapses
     Maintenance.objects.filter(pk=cycle.pk).update(remind_from=FIRST)
 
     assert outbox.run(now=NOW) == {}
-    counts = worklist_rows.counts(worklist_rows.Filters(), zone=LONDON, now=NOW)
+    counts = worklist_rows.counts(worklist_rows.Filters(), zone=LONDON, now=NOW, unfit={})
     assert counts["overdue"] == 1
     assert outbox.run(now=at("2027-03-03 09:00")) == {}
     assert outbox.run(now=at("2027-03-04 09:00")) == {"lapsed": 1}

@@ -1,0 +1,63 @@
+"""A file from another system, from the upload to the import: kept for one press, and forgotten after it."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.contrib.auth.models import User
+from django.db import OperationalError, transaction
+
+from clinic.models import ImportFile, ImportKind
+from patients import importing as patients
+from patients.dry_runs import Done, DryRun, too_much
+from patients.tables import Column
+
+KEEPS = timedelta(hours=1)
+IMPORTERS = {ImportKind.PATIENTS: patients}
+
+
+def columns(kind: ImportKind) -> tuple[Column, ...]:
+    """What a file of this kind may say."""
+    return IMPORTERS[kind].COLUMNS
+
+
+def keep(*, kind: ImportKind, name: str, content: bytes, today: date, by: User, now: datetime) -> ImportFile:
+    """Keep a file that can be read, in the place of any that `by` uploaded before. Raises TableRefused."""
+    looked_at(kind, content, today=today)
+    values = {"kind": kind, "name": name[:100], "content": content, "uploaded_at": now}
+    return ImportFile.objects.update_or_create(uploaded_by=by, defaults=values)[0]
+
+
+def kept(*, by: User, now: datetime) -> ImportFile | None:
+    """The file that waits for `by`, if it is not too old."""
+    return ImportFile.objects.filter(uploaded_by=by, uploaded_at__gt=now - KEEPS).first()
+
+
+def forget(*, by: User) -> None:
+    ImportFile.objects.filter(uploaded_by=by).delete()
+
+
+def forget_old(*, now: datetime) -> int:
+    """Forget what nobody imported in time; returns how many."""
+    return ImportFile.objects.filter(uploaded_at__lte=now - KEEPS).delete()[0]
+
+
+def looked_at(kind: ImportKind, content: bytes, *, today: date) -> DryRun:
+    """What an import would do now. Stores nothing. Raises Refused where the file cannot be read, or takes too long."""
+    try:
+        # A savepoint, so that a statement that took too long leaves the connection usable.
+        with transaction.atomic():
+            return IMPORTERS[kind].dry_run(content, today=today)
+    except OperationalError as error:
+        raise too_much() from error
+
+
+@transaction.atomic
+def carry_out(
+    *, file: ImportFile, answers: Mapping[int, str], seen: str, today: date, by: User, now: datetime, zone: ZoneInfo
+) -> Done:
+    """Import what the dry run `seen` showed, all of it or nothing, and forget the file. Raises ImportRefused."""
+    importer = IMPORTERS[ImportKind(file.kind)]
+    done = importer.take(bytes(file.content), answers=answers, seen=seen, today=today, by=by, now=now, zone=zone)
+    file.delete()
+    return done

@@ -34,6 +34,8 @@ MOVE_SERIES = "move_series_version"
 OPERATE = "operate_sending"
 # Reports tell of colleagues too: how full their days are, and who of their patients stays away.
 REPORTS = "see_reports"
+# Duplicates are met where patients are registered. It is not undone, and so not everybody's.
+MERGE = "merge_patient"
 SECOND_FACTOR = "require_second_factor"
 # A file holds the whole of a clinic, and what it says is stored thousands at a time.
 IMPORT = "import_patients"
@@ -44,7 +46,7 @@ def _may(verbs: str, models: list[str]) -> set[str]:
 
 
 _LOOK = _may("view", [*READS, *CATALOGUE, *PROTOCOLS, *PLACES, *SENDING])
-_DESK = _LOOK | _may("add change", OF_A_PATIENT) | {"add_consent"}
+_DESK = _LOOK | _may("add change", OF_A_PATIENT) | {"add_consent", MERGE}
 
 ROLES: dict[str, set[str]] = {
     RECEPTIONIST: _DESK,
@@ -58,7 +60,7 @@ ROLES: dict[str, set[str]] = {
     | _may("view", ["recordview"])
     # Accounts of staff, and which role each has.
     | _may("view add change", ["user"])
-    | {OVERRIDE, MOVE_SERIES, OPERATE, REPORTS, SECOND_FACTOR, IMPORT},
+    | {OVERRIDE, MOVE_SERIES, OPERATE, REPORTS, SECOND_FACTOR, IMPORT, MERGE},
 }
 APPS = ["auth", "patients", "treatments", "clinic"]
 

@@ -54,6 +54,8 @@ class Patient(models.Model):
     registered_at = models.DateTimeField(_("registered at"))
     registered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     merged_into = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="merged")
+    merged_at = models.DateTimeField(null=True, blank=True)
+    merged_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     name_folded = models.GeneratedField(
         expression=Fold(Concat("given_name", models.Value(" "), "family_name")),
         output_field=models.TextField(),
@@ -65,6 +67,25 @@ class Patient(models.Model):
     class Meta:
         verbose_name = _("patient")
         verbose_name_plural = _("patients")
+        permissions = [("merge_patient", _("Can merge two records of one patient"))]
+        triggers = [
+            pgtrigger.Trigger(
+                name="merged_into_a_current_one",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                condition=pgtrigger.Q(new__merged_into__isnull=False),
+                declare=[("target", "BIGINT")],
+                # Shared with nobody who is merging the other just now.
+                func="""
+                    SELECT merged_into_id INTO target FROM patients_patient WHERE id = NEW.merged_into_id FOR SHARE;
+                    IF target IS NOT NULL OR EXISTS (SELECT FROM patients_patient WHERE merged_into_id = NEW.id) THEN
+                        RAISE EXCEPTION 'A patient is merged into a current one, and none is merged into it.'
+                            USING ERRCODE = 'check_violation', CONSTRAINT = 'patient_merged_in_one_step';
+                    END IF;
+                    RETURN NEW;
+                """,
+            )
+        ]
         indexes = [
             GinIndex(OpClass("name_folded", name="gin_trgm_ops"), name="patient_name_trigram"),
             # Any part of a number is found, so that its notation does not matter.
@@ -78,6 +99,11 @@ class Patient(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=~Q(merged_into=models.F("pk")) | Q(merged_into=None), name="patient_not_merged_into_itself"
+            ),
+            models.CheckConstraint(
+                condition=Q(merged_into=None, merged_at=None, merged_by=None)
+                | Q(merged_into__isnull=False, merged_at__isnull=False, merged_by__isnull=False),
+                name="patient_merge_recorded",
             ),
             models.CheckConstraint(condition=~Q(given_name=""), name="patient_has_a_name"),
             models.UniqueConstraint(fields=["reference"], condition=~Q(reference=""), name="patient_reference_once"),

@@ -53,6 +53,7 @@ SIGN_IN = ("/accounts/login/", "/admin/login/")
 
 # What stands for a parameter of an address, by the name of the URL. All of it belongs to somebody else than `Own`.
 SAMPLES = {
+    ("desk:patient-merge-with", "other"): lambda: Patient.objects.get(given_name="Noor").pk,
     ("desk:patient*", "pk"): lambda: Patient.objects.get(given_name="Foreign").pk,
     ("desk:series-new", "pk"): lambda: Patient.objects.get(given_name="Foreign").pk,
     ("desk:import-template", "kind"): lambda: "patients",
@@ -133,6 +134,7 @@ def clinic(world):
     Patient.objects.filter(pk=world.patient.pk).update(given_name="Foreign", family_name="Canary", notes="Canary")
     world.patient.refresh_from_db()
     create_account(patient=world.patient, by=world.desk, now=NOW)
+    world.a_patient("Noor")
     running = world.a_series()
     book(world, a_visit(world, session=running.sessions.get(number=1)))
     complete = world.a_series(count=1, decision_note="Dr Canary")

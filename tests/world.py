@@ -45,6 +45,11 @@ class World:
         return courses.start(patient=patient or self.patient, choice=choice, by=self.desk, now=NOW)
 
 
+def merged_into(patient: Patient) -> dict:
+    """What a record says that was merged into that of `patient`."""
+    return {"merged_into": patient, "merged_at": NOW, "merged_by": patient.registered_by}
+
+
 def at(text: str, zone: ZoneInfo = LONDON) -> datetime:
     """ "2026-03-03 15:00" on the wall clock of the site."""
     return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)

@@ -134,7 +134,8 @@ def once(*, key: UUID, by: User, now: datetime, work: Callable[[], Sequence[Appo
 
 def queue_up(patient: Patient, resources: Iterable[Resource]) -> None:
     """Wait for rivals: lock the patient's row, then the resources' rows by key, in the caller's transaction."""
-    Patient.objects.select_for_update(no_key=True).only("pk").get(pk=patient.pk)
+    if Patient.objects.select_for_update(no_key=True).only("merged_into").get(pk=patient.pk).merged_into_id:
+        raise NotBookable(_("This record was merged into another a moment ago. Book there."))
     keys = {resource.pk for resource in resources}
     locked = Resource.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk")
     if not all(active for _pk, active in locked.values_list("pk", "active")):

@@ -17,6 +17,7 @@ from django.views.generic import FormView, TemplateView
 from clinic.models import AppointmentStatus
 from clinic.permissions import StaffRequired
 from clinic.services import course_view
+from clinic.views.merged import to_the_kept
 from patients import search, services
 from patients.errors import Refused
 from patients.forms import ContactForm, RegisterForm
@@ -82,25 +83,26 @@ class PatientNewView(StaffRequired, FormView):
 
 
 class PatientRequired(StaffRequired):
-    """The patient of the address."""
-
-    patients = Patient.objects.current()
+    """The patient of the address; that of a record which was merged into another leads to the other."""
 
     @cached_property
     def patient(self) -> Patient:
-        return get_object_or_404(self.patients.select_related("user"), pk=self.kwargs["pk"])
+        return get_object_or_404(Patient.objects.select_related("user"), pk=self.kwargs["pk"])
+
+    def dispatch(self, request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        # Who may not be here is told so first.
+        if request.user.is_authenticated and request.user.is_staff and self.patient.merged_into_id is not None:
+            return to_the_kept(request, self.patient)
+        return super().dispatch(request, *args, **kwargs)
 
 
 class PatientView(PatientRequired, TemplateView):
-    """One page about a patient. A record that was merged into another leads there."""
+    """One page about a patient."""
 
     template_name = "desk/patient_detail.html"
-    patients = Patient.objects.all()
 
     def get(self, request: HttpRequest, *args, **kwargs) -> HttpResponse:
         patient = self.patient
-        if patient.merged_into_id is not None:
-            return redirect("desk:patient", pk=patient.merged_into_id)
         now = timezone.now()
         services.record_view(patient=patient, page="desk:patient", by=request.user, now=now)
         appointments = list(

@@ -24,6 +24,7 @@ from clinic.planning import Choice, PlannedSession
 from clinic.services import course as courses
 from clinic.services.booking import BookingError, TimeTaken
 from clinic.services.course import Course, Order, OutsideWindow, Proposal
+from clinic.views.merged import to_the_kept
 from patients.errors import Refused
 from patients.models import Patient
 from treatments.models import Series
@@ -40,7 +41,9 @@ REASONS = {
 @staff_required
 def new(request: HttpRequest, pk: int) -> HttpResponse:
     """Book a new series for a patient."""
-    patient = get_object_or_404(Patient.objects.current(), pk=pk)
+    patient = get_object_or_404(Patient, pk=pk)
+    if patient.merged_into_id is not None:
+        return to_the_kept(request, patient)
     case = CaseForm(request.POST or None)
 
     def course() -> Course | None:

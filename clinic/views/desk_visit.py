@@ -22,6 +22,7 @@ from clinic.services import course_view, visits
 from clinic.services.booking import NotBookable, TimeTaken
 from clinic.services.visits import FreeTime
 from clinic.views.desk_series import default_site, request_key
+from clinic.views.merged import to_the_kept
 from patients.errors import Refused
 from patients.models import Patient
 from patients.services import record_view
@@ -35,7 +36,9 @@ KEY = re.compile(r"\d{1,18}", re.ASCII)
 @staff_required
 def new(request: HttpRequest, pk: int) -> HttpResponse:
     """Book one visit for a patient. The address may name the treatment or the cycle, the site, a start, somebody."""
-    patient = get_object_or_404(Patient.objects.current(), pk=pk)
+    patient = get_object_or_404(Patient, pk=pk)
+    if patient.merged_into_id is not None:
+        return to_the_kept(request, patient)
     asked = (request.POST or request.GET).get("maintenance", "")
     cycle = None
     if KEY.fullmatch(asked):

@@ -18,7 +18,7 @@ from tests.clinic.test_booking import book as desk_books
 from tests.clinic.test_messages import CLINICAL
 from tests.clinic.test_outbox import a_cycle, agree
 from tests.test_access import changed, stored
-from tests.world import NOW, at
+from tests.world import NOW, at, merged_into
 from treatments.models import Maintenance
 from treatments.services import maintenance as cycles
 
@@ -379,7 +379,7 @@ def test_no_cache_keeps_it_and_no_site_learns_of_it(reminded, link, phone):
 
 
 def test_a_patient_merged_into_another_has_no_link_any_more(reminded, link, phone):
-    Patient.objects.filter(pk=reminded.patient.pk).update(merged_into=reminded.a_patient())
+    Patient.objects.filter(pk=reminded.patient.pk).update(**merged_into(reminded.a_patient()))
 
     assert "This link has expired" in text(phone.get(link))
 

@@ -12,7 +12,7 @@ from clinic import delivery, messages, tasks
 from clinic.models import Appointment, Message, ReminderStep
 from clinic.services import dispatch, outbox
 from patients.models import Consent
-from tests.world import NOW, TODAY, at
+from tests.world import NOW, TODAY, at, merged_into
 from treatments.models import Maintenance
 from treatments.services import maintenance
 from treatments.services import series as courses
@@ -264,7 +264,9 @@ def test_a_due_date_moved_by_a_day_just_before_its_reminder_left_is_reminded_of_
         pytest.param(lambda world: agree(world, granted=False, given_at=NOW + MINUTE), id="consent withdrawn"),
         pytest.param(lambda world: type(world.patient).objects.update(email=""), id="no address"),
         pytest.param(
-            lambda world: type(world.patient).objects.filter(pk=world.patient.pk).update(merged_into=world.a_patient()),
+            lambda world: (
+                type(world.patient).objects.filter(pk=world.patient.pk).update(**merged_into(world.a_patient()))
+            ),
             id="merged",
         ),
         pytest.param(lambda world: Maintenance.objects.update(state="booked"), id="booked"),

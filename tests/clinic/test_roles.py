@@ -22,6 +22,7 @@ ACTIONS = {
     "book outside the window": ("clinic.override_window", "practitioner manager admin"),
     "move a series to the current version": ("treatments.move_series_version", "practitioner manager admin"),
     "operate the sending": ("clinic.operate_sending", "manager admin"),
+    "merge two records": ("patients.merge_patient", "receptionist manager admin"),
     "see the reports": ("clinic.see_reports", "manager admin"),
     "require a second factor": ("clinic.require_second_factor", "manager admin"),
     "change opening hours": ("clinic.change_openinghours", "manager admin"),

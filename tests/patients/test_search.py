@@ -8,6 +8,7 @@ from django.db import connection
 
 from patients import search
 from patients.models import Patient
+from tests.world import merged_into
 
 pytestmark = pytest.mark.django_db
 
@@ -146,7 +147,7 @@ def test_the_likest_name_comes_first_and_equals_by_name_then_key(patients, clerk
 
 
 def test_a_patient_merged_into_another_is_left_out(patients):
-    Patient.objects.filter(given_name="Smita").update(merged_into=patients["John"])
+    Patient.objects.filter(given_name="Smita").update(**merged_into(patients["John"]))
 
     assert "Smita" not in [patient.given_name for patient in search.find("smita")]
 

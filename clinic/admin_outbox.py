@@ -15,15 +15,18 @@ from clinic import gsm, wording
 from clinic import messages as said
 from clinic.delivery import Mailer
 from clinic.models import Message, MessageTemplate, ReminderStep, Site
-from clinic.models.outbox import MessageKind, StepSubject
+from clinic.models.outbox import CARE, MOST_MAINTENANCE_STEPS, MessageKind, StepSubject
 from patients.models import Channel, Patient
 
-MOST_MAINTENANCE_STEPS = 3
 # Without these a patient could neither book from a reminder of maintenance nor end them.
 NEEDED = {
     (MessageKind.MAINTENANCE_REMINDER, Channel.EMAIL): ("book", "stop"),
     (MessageKind.MAINTENANCE_REMINDER, Channel.SMS): ("link",),
     (MessageKind.FRESH_LINK, Channel.EMAIL): ("book",),
+    (MessageKind.PRE_CARE, Channel.EMAIL): ("care",),
+    (MessageKind.PRE_CARE, Channel.SMS): ("link",),
+    (MessageKind.AFTERCARE, Channel.EMAIL): ("care",),
+    (MessageKind.AFTERCARE, Channel.SMS): ("link",),
 }
 # Of a preview: nobody who exists.
 SAMPLE = {"given_name": "Alexandra", "secret": "A" * 24}
@@ -35,14 +38,18 @@ class ReminderStepForm(forms.ModelForm):
         fields = ["subject", "offset_days", "channel", "stale_after_days", "active"]
         help_texts = {
             "subject": _(
-                "Maintenance is counted from the day on which it becomes due, an appointment from the day of the visit."
+                "Maintenance is counted from the day on which it becomes due, an appointment from the day of the "
+                "visit; care before a visit from the day on which the first of it begins, care after it from its end, "
+                "and the final result from the day that the protocol names."
             ),
             "offset_days": _(
-                "-28: four weeks before; 0: on the day; 28: four weeks after. Never on the day of a visit."
+                "-28: four weeks before; 0: on the day; 28: four weeks after. Never on the day of a visit. Care after "
+                "a visit at 2 and 3 goes 48 and 72 hours after its end, where the protocol has something for that hour."
             ),
             "channel": _("Who has no address for it, or has not agreed to it, gets none."),
             "stale_after_days": _(
-                "Later than this, as after an outage, it is not sent. Nor once the next step begins."
+                "Later than this, as after an outage, it is not sent. Nor once the next step begins. Leave it empty "
+                "for care before a visit: that is worth reading until the visit begins."
             ),
             "active": _(
                 "Take a step off the ladder here instead of deleting it, so that what was sent keeps its reason."
@@ -63,10 +70,29 @@ class ReminderStepForm(forms.ModelForm):
                     _("Maintenance is reminded of %d times at most. Take another step off the ladder first.")
                     % MOST_MAINTENANCE_STEPS,
                 )
-        days_from = cleaned.get("offset_days")
-        if cleaned.get("subject") == StepSubject.APPOINTMENT and days_from is not None and days_from >= 0:
-            self.add_error("offset_days", _("A visit is reminded of before it: enter -1 for the day before."))
+        self._check_days(cleaned.get("subject"), cleaned.get("offset_days"))
+        self._check_stale(cleaned.get("subject"), cleaned.get("stale_after_days"))
         return cleaned
+
+    def _check_days(self, subject: str | None, days: int | None) -> None:
+        if days is None:
+            return
+        if subject == StepSubject.APPOINTMENT and days >= 0:
+            self.add_error("offset_days", _("A visit is reminded of before it: enter -1 for the day before."))
+        if subject == StepSubject.PRE_CARE and days > 0:
+            self.add_error(
+                "offset_days", _("Care before a visit is told before it begins: enter -1 for the day before.")
+            )
+        if subject == StepSubject.AFTERCARE and days < 0:
+            self.add_error("offset_days", _("Care after a visit is told after it: enter 0 for its end."))
+
+    def _check_stale(self, subject: str | None, stale: int | None) -> None:
+        if "stale_after_days" in self.errors or not subject:
+            return
+        if subject == StepSubject.PRE_CARE and stale is not None:
+            self.add_error("stale_after_days", _("Leave this empty: it is sent until the visit begins."))
+        if subject != StepSubject.PRE_CARE and stale is None:
+            self.add_error("stale_after_days", _("Enter after how many days it is too late."))
 
 
 @admin.register(ReminderStep)
@@ -87,8 +113,8 @@ class MessageTemplateForm(forms.ModelForm):
             "subject": _("Of an e-mail; empty for a text message. It may name {clinic} and {when}. Nothing clinical."),
             "text": _(
                 "It may name {name}, {clinic}, {phone}, {when} (the visits), {link} (where they are seen), {book} and "
-                "{stop} (the links of a reminder); a text message only {name}, {clinic}, {when} and {link}. "
-                "Nothing clinical: others may read it."
+                "{stop} (the links of a reminder), {care} (what to do before or after a visit); a text message only "
+                "{name}, {clinic}, {when} and {link}. Nothing clinical: others may read it."
             ),
         }
 
@@ -134,6 +160,7 @@ def preview(template: MessageTemplate) -> tuple[str, str]:
     patient = Patient(given_name=SAMPLE["given_name"], language=template.language)
     message = Message(kind=template.kind, patient=patient, channel=template.channel, message_id=uuid4())
     about = {"site": site, "starts": [timezone.now() + timedelta(days=7)], "secret": SAMPLE["secret"]}
+    about["care"] = template.kind in CARE
     own = {(template.kind, template.channel, template.language): template}
     if template.channel == Channel.SMS:
         return "", said.sms(message, own=own, **about)

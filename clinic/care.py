@@ -48,6 +48,25 @@ def lines(
     return tuple(sorted(found, key=_place))
 
 
+def first_day(instructions: Iterable[CareInstruction], *, starts_at: datetime, zone: ZoneInfo) -> date | None:
+    """The day on which the first of what is to be done or avoided before a visit begins; None where none says a day."""
+    before = [instruction for instruction in instructions if instruction.when == "before"]
+    days = (_moment(each, starts_at=starts_at, ends_at=starts_at, zone=zone)[0] for each in before)
+    return min((day for day in days if day is not None), default=None)
+
+
+def speaks_of(instructions: Iterable[CareInstruction], *, days: int) -> bool:
+    """Whether something is for, or lasts until, so many days after a visit; with 0, whether anything follows it."""
+    after = [instruction for instruction in instructions if instruction.when == "after"]
+    return bool(after) if days == 0 else any(_hours(each) == days * 24 for each in after)
+
+
+def _hours(instruction: CareInstruction) -> int | None:
+    """The offset in hours of those units that are always as long."""
+    hours = {"hour": 1, "day": 24, "week": 7 * 24}.get(instruction.unit or "")
+    return None if hours is None or instruction.offset is None else instruction.offset * hours
+
+
 def _place(line: Line) -> tuple[bool, bool, date, time]:
     is_after = line.when == "after"
     undated_last = (line.day is None) == is_after

@@ -1,7 +1,8 @@
 """When a reminder is owed, and when it may be sent: instants in, instants out.
 
 Nobody is written to at night: quiet hours run from 20:00 to 09:00 on the patient's own clock. Reminders of maintenance
-are for the day; reminders of visits are for an hour, and move earlier where that hour is quiet.
+and of care before a visit are for the day; reminders of visits are for an hour, and move earlier where that hour is
+quiet; care after a visit counts from its end, and moves later.
 """
 
 from collections.abc import Iterable, Sequence
@@ -45,10 +46,19 @@ def next_allowed(at: datetime, zone: ZoneInfo) -> datetime:
     return instant(day, QUIET_UNTIL, zone)
 
 
-def maintenance_reminder(due_from: date, offset_days: int, zone: ZoneInfo, *, now: datetime) -> datetime:
-    """When to say that maintenance is due, from `now` on: once the quiet hours of the step's day are over."""
-    morning = instant(due_from + timedelta(days=offset_days), QUIET_UNTIL, zone)
-    return next_allowed(max(morning, now), zone)
+def morning_of(day: date, offset_days: int, zone: ZoneInfo) -> datetime:
+    """When the quiet hours of a step's day are over; `offset_days` from the day that is counted from."""
+    return instant(day + timedelta(days=offset_days), QUIET_UNTIL, zone)
+
+
+def day_reminder(day: date, offset_days: int, zone: ZoneInfo, *, now: datetime) -> datetime:
+    """When to say what is for a day and for no hour, from `now` on: maintenance, care before a visit, its result."""
+    return next_allowed(max(morning_of(day, offset_days, zone), now), zone)
+
+
+def aftercare(ends_at: datetime, offset_days: int, zone: ZoneInfo, *, now: datetime) -> datetime:
+    """When to say what is to be done after a visit: so many times 24 hours after its end, and never earlier."""
+    return next_allowed(max(ends_at + timedelta(days=offset_days), now), zone)
 
 
 def visit_reminder(starts_at: datetime, offset_days: int, zone: ZoneInfo, *, now: datetime) -> datetime:

@@ -35,6 +35,7 @@ def email(
     site: Site,
     starts: Sequence[datetime],
     due: int = 1,
+    care: bool = False,
     secret: str = "",
     own: Own | None = None,
 ) -> EmailMessage:
@@ -44,7 +45,7 @@ def email(
     Raises ValidationError where the address is not one address.
     """
     validate_email(message.patient.email)
-    subject, text = words(message, site=site, starts=starts, due=due, secret=secret, own=own)
+    subject, text = words(message, site=site, starts=starts, due=due, care=care, secret=secret, own=own)
     _name, sender = parseaddr(settings.DEFAULT_FROM_EMAIL)
     headers = {
         "Message-ID": f"<{message.message_id}@{sender.rpartition('@')[2]}>",
@@ -70,12 +71,15 @@ def sms(
     site: Site,
     starts: Sequence[datetime],
     due: int = 1,
+    care: bool = False,
     secret: str = "",
     own: Own | None = None,
 ) -> str:
     """The text message that `message` is. Accents are taken off where that makes it cost less."""
-    subject, text = words(message, site=site, starts=starts, due=due, secret=secret, own=own, channel=Channel.SMS)
-    return gsm.plain(text.strip() if not subject else f"{subject}. {link_to(secret) if secret else course_link()}")
+    subject, text = words(
+        message, site=site, starts=starts, due=due, care=care, secret=secret, own=own, channel=Channel.SMS
+    )
+    return gsm.plain(text.strip() if not subject else f"{subject}. {_link(secret, care)}")
 
 
 def words(
@@ -84,6 +88,7 @@ def words(
     site: Site,
     starts: Sequence[datetime],
     due: int = 1,
+    care: bool = False,
     secret: str = "",
     own: Own | None = None,
     channel: str = Channel.EMAIL,
@@ -92,7 +97,8 @@ def words(
     patient = message.patient
     with translation.override(patient.language):
         when = [spoken(start, site=site, patient=patient) for start in starts]
-        book, stop = (link_to(secret), link_to(secret, "stop")) if secret else ("", "")
+        about_care = link_to(secret, "care") if secret and care else ""
+        book, stop = (link_to(secret), link_to(secret, "stop")) if secret and not care else ("", "")
         context = {
             "name": patient.given_name,
             "clinic": site.short_name,
@@ -102,16 +108,28 @@ def words(
             "link": course_link(),
             "book": book,
             "stop": stop,
+            "care": about_care,
         }
         if template := (own or {}).get((message.kind, channel, patient.language)):
-            in_text = context | {"when": "\n".join(when), "link": book or course_link()}
+            in_text = context | {"when": "\n".join(when), "link": _link(secret, care)}
             del in_text["due"]
             in_subject = context | {"when": ", ".join(when)}
             # A line break would begin another header.
             subject = " ".join(wording.fill_in(template.subject, in_subject).split())
-            return subject, wording.fill_in(template.text, in_text).strip() + "\n"
+            text = wording.fill_in(template.text, in_text)
+            if about_care and channel == Channel.EMAIL and "care" not in wording.variables(template.text):
+                # What this mail says for another one, whatever its own words are.
+                text += render_to_string("messages/_care.txt", context)
+            return subject, text.strip() + "\n"
         text = render_to_string(f"messages/{message.kind}.txt", context)
         return _subject(message.kind, site.short_name, when), text.strip() + "\n"
+
+
+def _link(secret: str, care: bool) -> str:
+    """The one link of a text message."""
+    if not secret:
+        return course_link()
+    return link_to(secret, "care" if care else "due")
 
 
 def course_link() -> str:
@@ -152,4 +170,12 @@ def _subject(kind: str, clinic: str, when: Sequence[str]) -> str:
             return _("%(clinic)s: time for your next visit") % {"clinic": clinic}
         case MessageKind.FRESH_LINK:
             return _("%(clinic)s: your new link") % {"clinic": clinic}
+        case MessageKind.PRE_CARE if len(when) > 1:
+            return _("%(clinic)s: before your visits") % {"clinic": clinic}
+        case MessageKind.PRE_CARE:
+            return _("%(clinic)s: before your visit on %(when)s") % {"clinic": clinic, "when": when[0]}
+        case MessageKind.AFTERCARE:
+            return _("%(clinic)s: after your visit") % {"clinic": clinic}
+        case MessageKind.RESULT:
+            return _("%(clinic)s: we would like to see you") % {"clinic": clinic}
     raise ValueError(f"No words for {kind}.")

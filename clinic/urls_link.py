@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from clinic.views import reminder_link, unsubscribe
+from clinic.views import care_link, reminder_link, unsubscribe
 
 app_name = "link"
 
@@ -13,5 +13,6 @@ urlpatterns = [
     path("later/", reminder_link.later, name="later"),
     path("call/", reminder_link.call, name="call"),
     path("fresh/", reminder_link.fresh, name="fresh"),
+    path("care/", care_link.care, name="care"),
     path("stop/", unsubscribe.stop, name="stop"),
 ]

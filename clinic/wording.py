@@ -9,7 +9,7 @@ from string import Formatter
 
 # What a text may name, by channel. Nothing clinical is among it.
 VARIABLES = {
-    "email": ("name", "clinic", "phone", "when", "link", "book", "stop"),
+    "email": ("name", "clinic", "phone", "when", "link", "book", "stop", "care"),
     "sms": ("name", "clinic", "when", "link"),
 }
 SUBJECT_VARIABLES = ("clinic", "when")

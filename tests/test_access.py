@@ -45,6 +45,7 @@ PUBLIC = {
     "link:later",
     "link:call",
     "link:fresh",
+    "link:care",
     "link:stop",
     # The gateway for text messages has a secret of its own in the address; without it there is no such page.
     "sms-hook",

@@ -44,6 +44,7 @@ MODULES = [
         for name in (
             "clinic/messages.py",
             "clinic/forms/portal.py",
+            "clinic/views/care_link.py",
             "clinic/views/feeds.py",
             "clinic/views/reminder_link.py",
             "clinic/views/unsubscribe.py",

@@ -4,13 +4,14 @@ Pure: values in, values out. A day is a local date of the site. Months are calen
 the anchor and clamped to the end of the month, so that one short month never shortens those after it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
 from dateutil.relativedelta import relativedelta
 
-from treatments.terms import MaintenanceRule, Spacing, Unit
+from treatments.terms import MaintenanceRule, Milestone, Spacing, Unit
 
 Place = Literal["early", "inside", "late"]
 Opening = Literal["scheduled", "waiting"]
@@ -112,3 +113,21 @@ def opens(rule: MaintenanceRule) -> Opening | None:
         return "waiting"
     has_number = (rule.times_per_year if rule.kind == "per_year" else rule.min) is not None
     return "scheduled" if has_number else "waiting"
+
+
+def result_on(milestones: Iterable[Milestone], completed_on: date) -> date | None:
+    """The day by which the final result of a complete series is to be seen and photographed; None where none is named.
+
+    A milestone counts by its kind and not by its name, and by the latest day it allows.
+    """
+    days = []
+    for milestone in milestones:
+        if milestone.kind not in ("result", "photo"):
+            continue
+        if milestone.max_days is not None:
+            days.append(add(completed_on, milestone.max_days, "day"))
+        elif milestone.max_months is not None:
+            days.append(add(completed_on, milestone.max_months, "month"))
+        elif milestone.min_days is not None:
+            days.append(add(completed_on, milestone.min_days, "day"))
+    return max(days, default=None)

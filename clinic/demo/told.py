@@ -2,12 +2,15 @@
 
 from datetime import datetime, timedelta
 
-from clinic import ladder
+from clinic import care, ladder
 from clinic.demo.story import Story
 from clinic.demo.upkeep import due_days
 from clinic.models import AppointmentStatus, Message, MessageState, ReminderStep, Site
-from clinic.models.outbox import MessageKind, StepSubject, said_of
+from clinic.models.outbox import MessageKind, StepSubject, attendance_of, said_of
+from clinic.services.caring import course_of
+from clinic.walltime import day_of
 from patients.models import Consent, Patient, Purpose
+from treatments import rules
 
 # Older mail is of no interest to anybody.
 KEPT = timedelta(days=150)
@@ -24,6 +27,8 @@ class Told:
         self._confirmations()
         self._visit_reminders()
         self._maintenance_reminders()
+        self._care()
+        self._results()
         Message.objects.bulk_create(self.messages)
 
     def _confirmations(self) -> None:
@@ -84,7 +89,7 @@ class Told:
             zone = self.sites[id(row.series.patient)].time_zone
             ended = booked.get(id(row)) or row.settled_at or self.now
             for step in steps:
-                at = ladder.maintenance_reminder(from_, step.offset_days, zone, now=self.now - timedelta(days=9999))
+                at = ladder.day_reminder(from_, step.offset_days, zone, now=self.now - timedelta(days=9999))
                 # Only what the patient could have been told while it was due and nobody had booked it.
                 if at.date() > row.anchor and at <= min(ended, self.now):
                     self._say(
@@ -96,6 +101,60 @@ class Told:
                         step=step,
                         maintenance=row,
                         counts_from=from_.isoformat(),
+                    )
+
+    def _care(self) -> None:
+        """What every visit of a course was to be told of by now, before it and after it."""
+        steps = list(
+            ReminderStep.objects.filter(subject__in=[StepSubject.PRE_CARE, StepSubject.AFTERCARE], active=True)
+        )
+        for appointment in self.story.appointments:
+            course = course_of(appointment)
+            if course is None:
+                continue
+            instructions, zone = course.terms.care, appointment.site.time_zone
+            begins = care.first_day(instructions, starts_at=appointment.starts_at, zone=zone)
+            for step in steps:
+                if (
+                    step.subject == StepSubject.PRE_CARE
+                    and appointment.status != AppointmentStatus.CANCELLED
+                    and begins
+                ):
+                    at = ladder.day_reminder(begins, step.offset_days, zone, now=appointment.booked_at)
+                    until = appointment.starts_at - ladder.LAST_WORD
+                    kind, counts_from = MessageKind.PRE_CARE, day_of(appointment.starts_at, zone).isoformat()
+                elif step.subject == StepSubject.AFTERCARE and appointment.status == AppointmentStatus.FULFILLED:
+                    if not care.speaks_of(instructions, days=step.offset_days):
+                        continue
+                    ended = max(appointment.ends_at, appointment.status_at)
+                    at = ladder.aftercare(appointment.ends_at, step.offset_days, zone, now=ended)
+                    until = appointment.ends_at + timedelta(days=step.offset_days + step.stale_after_days)
+                    kind, counts_from = MessageKind.AFTERCARE, attendance_of(appointment)
+                else:
+                    continue
+                if at <= self.now:
+                    about = {"step": step, "appointment": appointment, "counts_from": counts_from}
+                    self._say(kind, Purpose.SERVICE, patient=appointment.patient, at=at, not_after=until, **about)
+
+    def _results(self) -> None:
+        steps = list(ReminderStep.objects.filter(subject=StepSubject.RESULT, active=True))
+        for series in {appointment.session.series for appointment in self.story.appointments if appointment.session}:
+            if series.completed_on is None:
+                continue
+            day = rules.result_on(series.terms.milestones, series.completed_on)
+            for step in steps if day else ():
+                zone = self.sites[id(series.patient)].time_zone
+                at = ladder.day_reminder(day, step.offset_days, zone, now=self.now - timedelta(days=9999))
+                if at <= self.now:
+                    self._say(
+                        MessageKind.RESULT,
+                        Purpose.SERVICE,
+                        patient=series.patient,
+                        at=at,
+                        not_after=at + timedelta(days=step.stale_after_days),
+                        step=step,
+                        series=series,
+                        counts_from=day.isoformat(),
                     )
 
     def _say(

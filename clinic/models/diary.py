@@ -100,6 +100,8 @@ class Appointment(models.Model):
             models.Index(fields=["patient", "starts_at"], name="appointment_by_patient"),
             # What reminders look for among what is still to come.
             models.Index(fields=["starts_at"], name="appointment_booked", condition=Q(status="booked")),
+            # What care after a visit looks for among what has just been.
+            models.Index(fields=["ends_at"], name="appointment_attended", condition=Q(status="fulfilled")),
             # What the worklist looks at: the visits of late that did not take place.
             models.Index(
                 fields=["status_at", "id"], name="appointment_ended", condition=Q(status__in=["cancelled", "no_show"])

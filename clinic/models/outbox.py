@@ -3,6 +3,7 @@
 import uuid
 from datetime import UTC, datetime
 
+import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -16,19 +17,58 @@ from treatments.models import Maintenance, Series
 class StepSubject(models.TextChoices):
     MAINTENANCE = "maintenance", _("maintenance")
     APPOINTMENT = "appointment", _("appointment")
+    PRE_CARE = "pre_care", _("care before a visit")
+    AFTERCARE = "aftercare", _("care after a visit")
+    RESULT = "result", _("final result")
 
 
+MOST_MAINTENANCE_STEPS = 3
+
+# Two at once, each seeing two steps, would make four: so one waits for the other.
+THREE_AT_MOST = f"""
+IF NEW.subject = 'maintenance' AND NEW.active THEN
+    PERFORM pg_advisory_xact_lock({0x636F75727367});
+    IF (
+        SELECT count(DISTINCT step.offset_days)
+        FROM (
+            SELECT offset_days FROM clinic_reminderstep
+            WHERE subject = 'maintenance' AND active AND id <> NEW.id
+            UNION ALL SELECT NEW.offset_days
+        ) AS step
+    ) > {MOST_MAINTENANCE_STEPS} THEN
+        RAISE EXCEPTION 'Maintenance is reminded of {MOST_MAINTENANCE_STEPS} times at most.'
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'reminder_step_three_of_maintenance';
+    END IF;
+END IF;
+RETURN NEW;
+"""  # noqa: S608 - numbers of this file
+
+
+@pgtrigger.register(
+    pgtrigger.Trigger(
+        name="three_of_maintenance",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert | pgtrigger.Update,
+        func=THREE_AT_MOST,
+    )
+)
 class ReminderStep(models.Model):
     """One rung of the ladder: remind so many days before or after.
 
-    Maintenance is counted from the day its window opens, appointments from the day they start.
+    Maintenance is counted from the day its window opens, appointments from the day they start; care before a visit from
+    the day on which the first of it begins, care after it from the visit's end; the final result from its day.
     """
 
     subject = models.CharField(_("about"), max_length=12, choices=StepSubject)
     offset_days = models.SmallIntegerField(_("days"), help_text=_("Negative: before; 0: on the day; positive: after."))
     channel = models.CharField(_("channel"), max_length=10, choices=Channel, default=Channel.EMAIL)
     stale_after_days = models.PositiveSmallIntegerField(
-        _("too late after (days)"), help_text=_("Not sent once it is this late, as after an outage.")
+        _("too late after (days)"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "Not sent once it is this late, as after an outage. Care before a visit never is, until the visit."
+        ),
     )
     active = models.BooleanField(_("active"), default=True)
 
@@ -43,6 +83,17 @@ class ReminderStep(models.Model):
             models.CheckConstraint(
                 condition=~Q(subject="appointment") | Q(offset_days__lt=0), name="reminder_step_before_the_visit"
             ),
+            models.CheckConstraint(
+                condition=~Q(subject="pre_care") | Q(offset_days__lte=0), name="reminder_step_before_care_begins"
+            ),
+            models.CheckConstraint(
+                condition=~Q(subject="aftercare") | Q(offset_days__gte=0), name="reminder_step_after_the_visit"
+            ),
+            models.CheckConstraint(
+                condition=Q(subject="pre_care", stale_after_days=None)
+                | ~Q(subject="pre_care") & Q(stale_after_days__isnull=False),
+                name="reminder_step_says_when_it_is_too_late",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -56,11 +107,22 @@ class MessageKind(models.TextChoices):
     APPOINTMENT_REMINDER = "visit_reminder", _("reminder of a visit")
     MAINTENANCE_REMINDER = "maintenance", _("maintenance is due")
     FRESH_LINK = "fresh_link", _("a fresh link")
+    PRE_CARE = "pre_care", _("care before a visit")
+    AFTERCARE = "aftercare", _("care after a visit")
+    RESULT = "result", _("final result")
 
 
 # What the clinic sends of its own accord, and what a patient gets one of a day at most. The other kinds answer
-# something that happened, and somebody waits for them.
-REMINDERS = [MessageKind.APPOINTMENT_REMINDER, MessageKind.MAINTENANCE_REMINDER]
+# something that happened, and somebody waits for them; or, as care after a visit, are of use at their hour alone.
+REMINDERS = [
+    MessageKind.APPOINTMENT_REMINDER,
+    MessageKind.MAINTENANCE_REMINDER,
+    MessageKind.PRE_CARE,
+    MessageKind.RESULT,
+]
+# What may tell in one mail what is to be done before the visit it speaks of.
+TELL_OF_VISITS = [MessageKind.CONFIRMATION, MessageKind.CHANGE]
+CARE = [MessageKind.PRE_CARE, MessageKind.AFTERCARE]
 
 
 class MessageState(models.TextChoices):
@@ -170,6 +232,11 @@ def said_of(start: datetime) -> str:
 def edition_of(appointment: Appointment) -> str:
     """The visit as it stands: moved away and back again, it is another edition of the same start."""
     return f"{said_of(appointment.starts_at)} #{appointment.sequence}"
+
+
+def attendance_of(appointment: Appointment) -> str:
+    """The visit as it was attended: taken back and attended again, it is another edition of the same end."""
+    return f"{said_of(appointment.ends_at)} #{appointment.sequence}"
 
 
 class Sending(models.Model):

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from clinic import delivery, ladder, links, messages
 from clinic.models import Message, MessageState, ReminderLink, Sending
-from clinic.models.outbox import REMINDERS
+from clinic.models.outbox import CARE, REMINDERS, TELL_OF_VISITS
 from clinic.services import recheck
 from patients.models import Channel
 
@@ -34,6 +34,9 @@ JITTER = 0.2
 # How often a message may be handed over at most, where the answer to earlier times was lost: a mail keeps its
 # Message-ID, a text message would arrive twice.
 HAND_OVERS = {Channel.EMAIL: 2, Channel.SMS: 1}
+
+# What one message can say for another.
+TOGETHER = [*REMINDERS, *CARE, *TELL_OF_VISITS]
 
 # Beside the states of a message, what can become of one in a batch.
 POSTPONED = "postponed"
@@ -92,9 +95,9 @@ def _claim(token: uuid.UUID, now: datetime, limit: int) -> list[Message]:
         if not first:
             return []
         keys = [key for key, _patient, _kind in first]
-        if to_remind := {patient for _key, patient, kind in first if kind in REMINDERS}:
+        if to_tell := {patient for _key, patient, kind in first if kind in TOGETHER}:
             # All that waits for a patient is looked at together, so that one message says it.
-            others = due.filter(patient__in=to_remind, kind__in=REMINDERS).exclude(pk__in=keys)
+            others = due.filter(patient__in=to_tell, kind__in=TOGETHER).exclude(pk__in=keys)
             keys += others.values_list("pk", flat=True)
         Message.objects.filter(pk__in=keys).update(state=MessageState.SENDING, token=token, lease_until=now + LEASE)
     return list(
@@ -183,7 +186,7 @@ def _send(to_send: Sequence[tuple[Message, recheck.Send]], token: uuid.UUID, clo
     if not to_send:
         return Counter()
     ledger = _Ledger(token, clock)
-    secrets = _links([message for message, _facts in to_send], clock)
+    secrets = _links([message for message, facts in to_send if message.maintenance_id or facts.care], clock)
     own = messages.own_words()
     stale = clock.now() + FRESH
     with delivery.Mailer() as mailer, ledger:
@@ -279,8 +282,8 @@ SELECT (SELECT count(*) FROM settled), (SELECT count(*) FROM marked)
 
 
 def _links(to_send: Sequence[Message], clock: Clock) -> dict[int, str]:
-    """A link for each message about maintenance, by its key. The secret is in the message and nowhere else."""
-    secrets = {message.pk: links.new_secret() for message in to_send if message.maintenance_id}
+    """A link for each of these, by its key. The secret is in the message and nowhere else."""
+    secrets = {message.pk: links.new_secret() for message in to_send}
     if secrets:
         now = clock.now()
         ReminderLink.objects.bulk_create(
@@ -298,7 +301,9 @@ def _send_one(
     by_mail = message.channel == Channel.EMAIL
     try:
         say = messages.email if by_mail else messages.sms
-        said = say(message, site=facts.site, starts=facts.starts, due=facts.due, secret=secret, own=own)
+        said = say(
+            message, site=facts.site, starts=facts.starts, due=facts.due, care=facts.care, secret=secret, own=own
+        )
     except ValidationError:
         outcomes[_settle(message, token, MessageState.FAILED, clock, _("The address is not valid."))] += 1
         return

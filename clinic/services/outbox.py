@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from clinic import ladder, wake
 from clinic.models import Appointment, Message, ReminderStep
 from clinic.models.outbox import MessageKind, MessageState, StepSubject, edition_of, said_of
-from clinic.services import operations
+from clinic.services import operations, owing_care
 from clinic.services.dispatch import HAND_OVERS, UNREACHABLE, Clock, dispatch_due
 from patients.errors import Refused
 from patients.models import Channel, Patient, Purpose
@@ -207,7 +207,7 @@ def owe_due(*, now: datetime) -> int:
         ladders[step.subject, step.channel].append(step)
     owed = 0
     for steps in ladders.values():
-        closing = ladder.closing_days((step.offset_days, step.stale_after_days) for step in steps)
+        closing = ladder.closing_days((step.offset_days, step.stale_after_days or 0) for step in steps)
         for step in steps:
             owed += _owe_step(step, closing[step.offset_days], now)
     return owed
@@ -223,6 +223,8 @@ def _owe_step(step: ReminderStep, closes_days: int, now: datetime) -> int:
         values["until"] = (now + ladder.EARLIEST_ZONE).date() - timedelta(days=step.offset_days)
         values["closes"] = closes_days
         statement = OWE_MAINTENANCE
+    elif step.subject != StepSubject.APPOINTMENT:
+        statement, values = owing_care.statement(step, closes_days, now=now)
     else:
         closes = ladder.keeps_until(now, closes_days) - now
         values["after"] = now - closes

@@ -13,18 +13,24 @@ from django.utils.translation import gettext as _
 
 from clinic import ladder
 from clinic.models import Appointment, AppointmentStatus, Message, MessageState, ReminderStep, Site, WorklistNote
-from clinic.models.outbox import REMINDERS, MessageKind, StepSubject, edition_of, said_of
+from clinic.models.outbox import REMINDERS, TELL_OF_VISITS, MessageKind, StepSubject, edition_of, said_of
+from clinic.services import caring
+from clinic.services.caring import Told
 from patients.models import Channel, Consent, Patient, Purpose
 from treatments.models import Maintenance, MaintenanceState
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Say it now: as of this site, about visits that start then, or about so many that are due."""
+    """Say it now: as of this site, about visits that start then, or about so many that are due.
+
+    With `care` it leads to what is to be done before or after them.
+    """
 
     site: Site
     starts: tuple[datetime, ...]
     due: int = 1
+    care: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,8 @@ class _Facts:
     says_too: dict[int, list[Message]]
     # By maintenance cycle: until when it rests, because the desk was in touch about it.
     resting: dict[int, datetime]
+    # By message about care or a result: what it tells of.
+    told: dict[int, Told]
 
 
 def verdicts(messages: Sequence[Message], *, now: datetime) -> dict[int, Verdict]:
@@ -80,6 +88,8 @@ def verdicts(messages: Sequence[Message], *, now: datetime) -> dict[int, Verdict
     """
     facts = _facts(messages, now)
     found = {message.pk: _verdict(message, facts, now) for message in messages}
+    found |= _told_with_visits(messages, found, facts, now)
+    found |= _aftercare_in_one(messages, found)
     reminders = defaultdict(list)
     for message in messages:
         if message.kind in REMINDERS and isinstance(found[message.pk], Send):
@@ -87,6 +97,50 @@ def verdicts(messages: Sequence[Message], *, now: datetime) -> dict[int, Verdict
     for patient, waiting in reminders.items():
         found |= _one_of(waiting, found, facts, patient, now)
     return found
+
+
+def _told_with_visits(
+    messages: Sequence[Message], found: dict[int, Verdict], facts: _Facts, now: datetime
+) -> dict[int, Verdict]:
+    """Care before a visit whose day has come is told with the confirmation, or the change, that goes now."""
+    telling: dict[int, int] = {}
+    changed: dict[int, Verdict] = {}
+    for message in messages:
+        if message.kind in TELL_OF_VISITS and isinstance(found[message.pk], Send):
+            telling[message.patient_id] = message.pk
+    by_key = {message.pk: message for message in messages}
+    for message in messages:
+        if message.kind != MessageKind.PRE_CARE or isinstance(found[message.pk], Drop):
+            continue
+        notice = by_key.get(telling.get(message.patient_id, 0))
+        assert message.appointment is not None
+        if notice is None or not _tells_of(notice, message, facts):
+            continue
+        zone = message.patient.time_zone or message.appointment.site.time_zone
+        if caring.has_come(message, facts.told[message.pk], zone, now=now):
+            send = found[notice.pk]
+            assert isinstance(send, Send)
+            changed |= {notice.pk: replace(send, care=True), message.pk: SaidWith(notice.pk)}
+    return changed
+
+
+def _tells_of(notice: Message, message: Message, facts: _Facts) -> bool:
+    if notice.appointment_id:
+        return notice.appointment_id == message.appointment_id
+    return notice.series_id == facts.told[message.pk].course
+
+
+def _aftercare_in_one(messages: Sequence[Message], found: dict[int, Verdict]) -> dict[int, Verdict]:
+    """One message for what follows several visits of a patient."""
+    lead: dict[int, int] = {}
+    joined: dict[int, Verdict] = {}
+    for message in sorted(messages, key=lambda message: -message.handed_over):
+        if message.kind != MessageKind.AFTERCARE or not isinstance(found[message.pk], Send):
+            continue
+        first = lead.setdefault(message.patient_id, message.pk)
+        if first != message.pk:
+            joined[message.pk] = SaidWith(first)
+    return joined
 
 
 def _one_of(
@@ -103,19 +157,27 @@ def _one_of(
     after = ladder.next_reminder(reminded, zone, now=now)
     if after > now:
         return {message.pk: _later(message, after) for message in waiting}
+    results = [message for message in waiting if message.kind == MessageKind.RESULT]
     together = sorted(
-        visits or waiting,
-        # What may have arrived is sent again itself; by e-mail there is room for all of it.
-        key=lambda message: (-message.handed_over, message.channel != Channel.EMAIL, sends[message.pk].starts),
+        visits or results or waiting,
+        # What may have arrived is sent again itself; by e-mail there is room for all of it; a visit of these days
+        # comes before what is to be done for one of the next weeks.
+        key=lambda message: (
+            -message.handed_over,
+            message.channel != Channel.EMAIL,
+            message.kind == MessageKind.PRE_CARE,
+            sends[message.pk].starts,
+        ),
     )
     lead, *others = together
     starts = sorted({start for message in together for start in sends[message.pk].starts})
     cycles = {message.maintenance_id for message in together}
     due = max(sends[lead.pk].due, len(cycles))
+    care = any(sends[message.pk].care for message in together)
     tomorrow = ladder.next_reminder([now], zone, now=now)
     rest = [message for message in waiting if message not in together]
     return {
-        lead.pk: replace(sends[lead.pk], starts=tuple(starts), due=due),
+        lead.pk: replace(sends[lead.pk], starts=tuple(starts), due=due, care=care),
         **{message.pk: SaidWith(lead.pk) for message in others},
         **{message.pk: _later(message, tomorrow) for message in rest},
     }
@@ -162,7 +224,8 @@ def _facts(messages: Sequence[Message], now: datetime) -> _Facts:
         ):
             reminded[patient].append(sent_at)
     to_come, days_ahead = defaultdict(list), []
-    if recalled := {message.patient_id for message in messages if message.kind == MessageKind.MAINTENANCE_REMINDER}:
+    without_hour = (MessageKind.MAINTENANCE_REMINDER, MessageKind.RESULT)
+    if recalled := {message.patient_id for message in messages if message.kind in without_hour}:
         steps = ReminderStep.objects.filter(active=True, subject=StepSubject.APPOINTMENT)
         days_ahead = sorted(set(steps.values_list("offset_days", flat=True)))
         horizon = now + timedelta(days=1 - min(days_ahead, default=0))
@@ -210,6 +273,7 @@ def _facts(messages: Sequence[Message], now: datetime) -> _Facts:
         days_ahead=days_ahead,
         says_too=says_too,
         resting=_resting(messages, now),
+        told=caring.told_of([*messages, *(other for others in says_too.values() for other in others)]),
     )
 
 
@@ -234,7 +298,7 @@ def _verdict(message: Message, facts: _Facts, now: datetime) -> Verdict:
         rests_until = facts.resting.get(message.maintenance_id, now)
     if rests_until > message.not_after:
         return Drop(_("The clinic was in touch with the patient about it."))
-    when = _when(message, send.site, rests_until)
+    when = _when(message, send.site, facts, rests_until)
     if when <= now:
         return send
     if when <= message.not_after:
@@ -243,12 +307,14 @@ def _verdict(message: Message, facts: _Facts, now: datetime) -> Verdict:
 
 
 def _with_the_others(message: Message, send: Send, facts: _Facts, now: datetime) -> Send:
-    starts, due = set(send.starts), send.due
+    starts, due, care = set(send.starts), send.due, send.care
     for other in facts.says_too.get(message.pk, []):
         with suppress(_NotDue):
-            starts.update(_what_is_true(other, facts, now).starts)
+            too = _what_is_true(other, facts, now)
+            starts.update(too.starts)
             due += 1
-    return replace(send, starts=tuple(sorted(starts)), due=due)
+            care |= too.care
+    return replace(send, starts=tuple(sorted(starts)), due=due, care=care)
 
 
 def _check_patient(message: Message, facts: _Facts) -> None:
@@ -270,6 +336,12 @@ def _address(patient: Patient, channel: str) -> str:
 def _what_is_true(message: Message, facts: _Facts, now: datetime) -> Send:
     if message.step and not message.step.active:
         raise _NotDue(_("This reminder was taken off the ladder."))
+    if told := facts.told.get(message.pk):
+        if reason := caring.why_not(message, told, now=now):
+            raise _NotDue(reason)
+        if message.appointment:
+            return Send(message.appointment.site, (message.appointment.starts_at,), care=True)
+        return Send(_home(message, facts), ())
     if message.appointment:
         return _true_of_visit(message, message.appointment, now)
     if message.series_id:
@@ -327,9 +399,11 @@ def _home(message: Message, facts: _Facts) -> Site:
     return site
 
 
-def _when(message: Message, site: Site, now: datetime) -> datetime:
+def _when(message: Message, site: Site, facts: _Facts, now: datetime) -> datetime:
     """When it may be sent, from `now` on."""
     zone: ZoneInfo = message.patient.time_zone or site.time_zone
+    if told := facts.told.get(message.pk):
+        return caring.when(message, told, zone, now=now)
     if message.kind not in REMINDERS:
         # Somebody is waiting for it, and a mail wakes nobody.
         return now if message.channel == Channel.EMAIL else ladder.next_allowed(now, zone)
@@ -338,4 +412,4 @@ def _when(message: Message, site: Site, now: datetime) -> datetime:
     if message.appointment:
         return ladder.visit_reminder(message.appointment.starts_at, days, zone, now=now)
     assert message.maintenance is not None
-    return ladder.maintenance_reminder(message.maintenance.due_from, days, zone, now=now)
+    return ladder.day_reminder(message.maintenance.due_from, days, zone, now=now)

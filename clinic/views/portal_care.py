@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 from clinic import care
 from clinic.care import Line
 from clinic.models import Appointment
+from clinic.services.caring import course_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,7 @@ class Care:
 
 def of_visit(visit: Appointment) -> Care:
     """From the terms that were agreed for the course. A visit outside a course has none, nor has another treatment."""
-    series = None
-    if visit.session is not None:
-        series = visit.session.series
-    elif visit.maintenance is not None and visit.treatment_id == visit.maintenance.series.protocol.treatment_id:
-        series = visit.maintenance.series
+    series = course_of(visit)
     if series is None:
         return Care((), (), ())
     lines = care.lines(series.terms.care, starts_at=visit.starts_at, ends_at=visit.ends_at, zone=visit.site.time_zone)

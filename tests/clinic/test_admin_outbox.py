@@ -1,7 +1,10 @@
 """The ladder and the words of the messages, as the clinic edits them; messages are only looked at."""
 
+import threading
+
 import pytest
 from django.contrib.auth.models import User
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
 from clinic import wording
@@ -46,6 +49,67 @@ def test_a_visit_is_reminded_of_before_it():
     assert step_form(subject="appointment", offset_days=-2).is_valid()
 
 
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        pytest.param({"subject": "pre_care", "offset_days": 1, "stale_after_days": ""}, "offset_days", id="too late"),
+        pytest.param({"subject": "pre_care", "offset_days": -1}, "stale_after_days", id="never too late"),
+        pytest.param({"subject": "aftercare", "offset_days": -1}, "offset_days", id="before the visit"),
+        pytest.param(
+            {"subject": "aftercare", "offset_days": 2, "stale_after_days": ""}, "stale_after_days", id="when?"
+        ),
+    ],
+)
+def test_a_step_of_care_that_makes_no_sense_is_refused_beside_its_field_and_by_the_database(values, field):
+    assert list(step_form(**values).errors) == [field]
+    stored = {"offset_days": 0, "channel": "email", "stale_after_days": 1} | values
+    with pytest.raises(IntegrityError, match="reminder_step_"), transaction.atomic():
+        ReminderStep.objects.create(**stored | {"stale_after_days": stored["stale_after_days"] or None})
+
+
+def test_steps_of_care_are_taken():
+    assert step_form(subject="pre_care", offset_days=-2, stale_after_days="").is_valid()
+    assert step_form(subject="aftercare", offset_days=0, stale_after_days=1).is_valid()
+    assert step_form(subject="result", offset_days=0, stale_after_days=7).is_valid()
+
+
+def test_the_database_refuses_a_fourth_day_of_maintenance_and_takes_another_channel():
+    ReminderStep.objects.create(subject="maintenance", offset_days=28, channel="sms", stale_after_days=7)
+    fourth = ReminderStep.objects.create(subject="maintenance", offset_days=7, active=False, stale_after_days=7)
+
+    for write in (
+        lambda: ReminderStep.objects.create(subject="maintenance", offset_days=8, stale_after_days=7),
+        lambda: ReminderStep.objects.filter(pk=fourth.pk).update(active=True),
+    ):
+        with pytest.raises(IntegrityError, match="3 times at most"), transaction.atomic():
+            write()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_add_a_third_step_at_once_do_not_make_four():
+    ReminderStep.objects.filter(subject="maintenance", offset_days=28).delete()
+    refused = []
+
+    def add(days):
+        try:
+            ReminderStep.objects.create(subject="maintenance", offset_days=days, stale_after_days=7)
+        except IntegrityError:
+            refused.append(days)
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        ReminderStep.objects.create(subject="maintenance", offset_days=14, stale_after_days=7)
+        rival = threading.Thread(target=add, args=[21])
+        rival.start()
+        # It waits for this transaction instead of seeing two steps.
+        rival.join(0.5)
+        assert rival.is_alive()
+    rival.join()
+
+    assert refused == [21]
+
+
 def text_form(**values) -> MessageTemplateForm:
     data = {"kind": "confirmation", "channel": "email", "language": "en-gb", "subject": "{clinic}", "text": "Hi {name}"}
     return MessageTemplateForm(data | values)
@@ -67,6 +131,7 @@ def text_form(**values) -> MessageTemplateForm:
         pytest.param({"channel": "sms", "subject": "", "text": "a" * 161}, "text", "2 parts", id="too long"),
         pytest.param({"channel": "sms", "subject": "", "text": "ж" * 71}, "text", "2 parts", id="wide and too long"),
         pytest.param({"kind": "maintenance"}, "text", "{book}, {stop}", id="a reminder without its links"),
+        pytest.param({"kind": "aftercare"}, "text", "{care}", id="care without its link"),
     ],
 )
 def test_what_cannot_be_sent_is_refused_beside_the_field(world, values, field, said):

@@ -19,7 +19,7 @@ from patients.models import Patient
 from tests.clinic.test_booking import a_visit, book
 from tests.clinic.test_links import confirm_form, offered
 from tests.world import at
-from treatments.models import Concern, Maintenance
+from treatments.models import CareInstruction, Concern, Maintenance
 from treatments.services import maintenance as cycles
 from treatments.services import series as courses
 
@@ -33,6 +33,7 @@ CANARY = {
     "note": "Singt morgens",
     "treatment": "Microneedling",
     "protocol": "Acne scars",
+    "care": "Mauserpause",
 }
 EMAIL = f"{CANARY['e-mail']}@example.com"
 
@@ -83,6 +84,7 @@ def test_nothing_of_the_canary_is_in_logs_subjects_texts_or_addresses(
     ReminderStep.objects.all().delete()
     ReminderStep.objects.create(subject="maintenance", offset_days=0, stale_after_days=7)
     ReminderStep.objects.create(subject="appointment", offset_days=-1, stale_after_days=1)
+    ReminderStep.objects.create(subject="pre_care", offset_days=-1)
     time_machine.move_to(at("2026-03-02 09:00"), tick=False)
     desk, phone = Recorder(Client(), addresses), Recorder(Client(), addresses)
     desk.client.force_login(world.desk, backend="django.contrib.auth.backends.ModelBackend")
@@ -116,6 +118,19 @@ def test_nothing_of_the_canary_is_in_logs_subjects_texts_or_addresses(
     courses.complete(series=series, by=world.desk, now=at("2026-03-02 12:00"))
     cycle = series.maintenance.get()
     cycles.override(cycle=cycle, due_on=date(2026, 6, 1), reason="seen", by=world.desk, now=at("2026-03-02 12:00"))
+
+    # Another is under way, with care before its visit.
+    CareInstruction.objects.create(
+        protocol=world.protocol, position=1, when="before", action="avoid", text=CANARY["care"], offset=1, unit="day"
+    )
+    under_way = world.a_series(patient)
+    book(world, a_visit(world, "2026-03-20 10:00", session=under_way.sessions.first()), patient=patient)
+    outbox.run(now=at("2026-03-10 12:00"))
+    time_machine.move_to(at("2026-03-18 10:00"), tick=False)
+    outbox.run(now=at("2026-03-18 10:00"))
+    care = next(mail for mail in smtp_server.received if "before your visit" in mail["Subject"])
+    page = phone.get(re.search(r"http://[^/]+(/r/[^/\s]+/care/)\s", care.get_content())[1])
+    assert CANARY["care"] in page.content.decode(), "behind the link it is told"
 
     # The reminder comes; a mail server refuses one of them in words that name the patient.
     time_machine.move_to(at("2026-06-01 09:00"), tick=False)

@@ -10,6 +10,7 @@ from clinic.services import outbox
 from tests.clinic.test_outbox import a_cycle, agree
 from tests.clinic.test_outbox import a_visit as visit_at
 from tests.world import NOW
+from treatments.models import CareInstruction
 
 # The day on which the clocks go forward, and the one on which they go back. Lord Howe's go by half an hour.
 CHANGES = [
@@ -63,3 +64,44 @@ def test_over_a_clock_change_each_reminder_goes_once_at_its_hour(world, smtp_ser
     ]
     assert Message.objects.exclude(state="sent").count() == 0
     assert len(smtp_server.received) == 3
+
+
+@pytest.mark.parametrize(("zone", "day"), CHANGES)
+def test_over_a_clock_change_care_goes_once_and_not_sooner_than_said(world, smtp_server, zone, day):
+    ReminderStep.objects.all().delete()
+    for subject, days, stale in (("pre_care", -1, None), ("aftercare", 2, 1)):
+        ReminderStep.objects.create(subject=subject, offset_days=days, stale_after_days=stale)
+    hours = {"offset": 48, "unit": "hour"}
+    for position, when in enumerate(("before", "after"), start=1):
+        CareInstruction.objects.create(
+            protocol=world.protocol, position=position, when=when, action="avoid", text="No make-up", **hours
+        )
+    type(world.site).objects.update(time_zone=zone)
+    there, utc = ZoneInfo(zone), ZoneInfo("UTC")
+    changes = datetime.fromisoformat(day).replace(tzinfo=there)
+    # One visit ended on the day before the change; the other is the day after it, and its care began on the day before.
+    ended = (changes - timedelta(days=1) + timedelta(hours=12)).astimezone(utc)
+    ahead = (changes + timedelta(days=2) + timedelta(hours=12)).astimezone(utc)
+    for start, status in ((ended - timedelta(hours=1), "fulfilled"), (ahead, "booked")):
+        patient = world.a_patient()
+        visit = visit_at(
+            world, patient=patient, session=world.a_series(patient).sessions.first(), booked_at=NOW - timedelta(days=30)
+        )
+        type(visit).objects.filter(pk=visit.pk).update(
+            starts_at=start, ends_at=start + timedelta(hours=1), status=status
+        )
+    sent = {}
+
+    now = (changes - timedelta(days=2)).astimezone(utc)
+    while now < ended + timedelta(hours=60):
+        outbox.run(now=now)
+        for message in Message.objects.filter(state="sent").exclude(pk__in=sent):
+            sent[message.pk] = (message.kind, now)
+        now += HALF_AN_HOUR
+
+    assert sorted((kind, at) for kind, at in sent.values()) == [
+        # 48 hours by the clock of instants, whatever the clocks of the wall did.
+        ("aftercare", ended + timedelta(hours=48)),
+        # The care begins at noon two days before, on the day of the change; it is told in the morning before that.
+        ("pre_care", (changes - timedelta(days=1) + timedelta(hours=9)).astimezone(utc)),
+    ]

@@ -128,7 +128,7 @@ def test_a_visit_is_never_reminded_of_sooner_than_the_search_for_it_begins(start
     ],
 )
 def test_maintenance_is_reminded_of_on_its_day(zone, due, days, now, sent):
-    when = ladder.maintenance_reminder(date.fromisoformat(due), days, ZoneInfo(zone), now=local(now, zone))
+    when = ladder.day_reminder(date.fromisoformat(due), days, ZoneInfo(zone), now=local(now, zone))
 
     assert shown(when, zone) == sent
 

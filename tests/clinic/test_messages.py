@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from clinic import messages
 from clinic.models import Message, ReminderStep
-from clinic.models.outbox import MessageKind
+from clinic.models.outbox import CARE, MessageKind
 from clinic.services import outbox
 from tests.clinic.test_outbox import a_cycle, a_visit, agree, cancel, move
 from tests.world import NOW, at
@@ -20,7 +20,9 @@ CLINICAL = ["Microneedling", "Acne scars", "acne", "Needling pen", "Ada", "Room 
 
 def said(world, kind: str, starts=STARTS[:1], **patient) -> tuple[str, str]:
     message = Message(kind=kind, patient=world.a_patient(**patient))
-    return messages.words(message, site=world.site, starts=[at(start) for start in starts])
+    care = kind in CARE
+    starts = [at(start) for start in starts]
+    return messages.words(message, site=world.site, starts=starts, care=care, secret="A" * 24 if care else "")
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,9 @@ def said(world, kind: str, starts=STARTS[:1], **patient) -> tuple[str, str]:
         pytest.param("visit_reminder", "Harbour: see you on Tue 10 Mar 2026, 14:30", id="reminder of a visit"),
         pytest.param("maintenance", "Harbour: time for your next visit", id="maintenance"),
         pytest.param("fresh_link", "Harbour: your new link", id="a fresh link"),
+        pytest.param("pre_care", "Harbour: before your visit on Tue 10 Mar 2026, 14:30", id="care before a visit"),
+        pytest.param("aftercare", "Harbour: after your visit", id="care after a visit"),
+        pytest.param("result", "Harbour: we would like to see you", id="final result"),
     ],
 )
 def test_each_kind_has_a_subject_and_a_text_with_name_and_link(world, settings, kind, subject):
@@ -42,7 +47,7 @@ def test_each_kind_has_a_subject_and_a_text_with_name_and_link(world, settings, 
     assert text.startswith("Dear Noor,\n")
     assert f"https://clinic.example{reverse('portal:course')}\n" in text
     assert text.endswith("\nHarbour\n")
-    assert "Tue 10 Mar 2026, 14:30" in text or kind in ("maintenance", "fresh_link")
+    assert "Tue 10 Mar 2026, 14:30" in text or kind in ("maintenance", "fresh_link", "aftercare", "result")
     assert "\n\n\n" not in text
 
 
@@ -54,6 +59,9 @@ def test_every_kind_of_message_is_tried_above():
         "visit_reminder",
         "maintenance",
         "fresh_link",
+        "pre_care",
+        "aftercare",
+        "result",
     }
 
 

@@ -646,7 +646,8 @@ def test_a_message_costs_one_query_and_a_batch_a_handful(world, smtp_server):
 
     # That one was sent is noted with the next being handed over.
     assert many - few == 25 - 5
-    assert few - 5 <= 9
+    # One of them looks for what else waits for these patients and is said in the same mail.
+    assert few - 5 <= 10
     assert smtp_server.connections == 2, "one for each batch"
 
 

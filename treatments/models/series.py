@@ -15,6 +15,20 @@ from treatments.models.protocol import Protocol
 from treatments.terms import Terms
 
 
+class CareLead(models.Func):
+    """At most how many days before a visit its care begins. The function is made by a migration."""
+
+    function = "treatments_care_lead"
+    output_field = models.IntegerField()
+
+
+class ResultOn(models.Func):
+    """`rules.result_on` of the terms, for the database to search by. The function is made by a migration."""
+
+    function = "treatments_result_on"
+    output_field = models.DateField()
+
+
 class SeriesState(models.TextChoices):
     ACTIVE = "active", _("under way")
     COMPLETED = "completed", _("complete")
@@ -62,7 +76,14 @@ class Series(models.Model):
     class Meta:
         verbose_name = _("series")
         verbose_name_plural = _("series")
-        indexes = [models.Index(fields=["id"], name="series_under_way", condition=Q(state="active"))]
+        indexes = [
+            models.Index(fields=["id"], name="series_under_way", condition=Q(state="active")),
+            # How far ahead reminders of care have to look, and whose result is to be seen.
+            models.Index(CareLead("terms_json"), name="series_care_lead"),
+            models.Index(
+                ResultOn("terms_json", "completed_on"), name="series_result_on", condition=Q(state="completed")
+            ),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(state__in=SeriesState.values), name="series_state_known"),
             models.CheckConstraint(

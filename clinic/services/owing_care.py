@@ -1,0 +1,181 @@
+"""Which care before and after a visit, and which final result, has come due: the statements that owe it.
+
+As those that owe reminders: the bounds are computed before and the bare column is compared, so that an index finds the
+few that are due; each of those few looks up what else there is to know.
+"""
+
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+from clinic import ladder
+from clinic.models import ReminderStep
+from clinic.models.outbox import StepSubject
+
+DAY = timedelta(days=1)
+
+
+def statement(step: ReminderStep, closes_days: int, *, now: datetime) -> tuple[str, dict[str, object]]:
+    """What owes the messages of a step, and its values. It may find some before their hour: they wait for it."""
+    values = {"step": step.pk, "channel": step.channel, "now": now, "days": step.offset_days, "closes": closes_days}
+    match step.subject:
+        case StepSubject.PRE_CARE:
+            # A day in another zone, and another for the hour of the visit.
+            values["slack"] = 2 - step.offset_days
+            values["last_word"] = ladder.LAST_WORD
+            values["until"] = now + (_longest_lead() + 2 - step.offset_days) * DAY
+            return OWE_PRE_CARE, values
+        case StepSubject.AFTERCARE:
+            values["after"] = now - closes_days * DAY
+            values["until"] = now - step.offset_days * DAY
+            values["hours"] = 24 * step.offset_days
+            return OWE_AFTERCARE, values
+    values["after"] = now.date() - closes_days * DAY
+    values["until"] = (now + ladder.EARLIEST_ZONE).date() - step.offset_days * DAY
+    return OWE_RESULT, values
+
+
+def _longest_lead() -> int:
+    """How many days before a visit its care begins at most, in any course."""
+    with connection.cursor() as cursor:
+        cursor.execute(LONGEST_LEAD)
+        found = cursor.fetchone()
+    return min(found[0], MOST_LEAD) if found else 0
+
+
+# Further ahead nobody is told of anything.
+MOST_LEAD = 366
+LONGEST_LEAD = """
+SELECT treatments_care_lead(terms) FROM treatments_series WHERE treatments_care_lead(terms) IS NOT NULL
+ORDER BY treatments_care_lead(terms) DESC LIMIT 1
+"""
+
+COLUMNS = """
+INSERT INTO clinic_message (
+    patient_id, kind, purpose, channel, step_id, {about}, counts_from, owed_at, not_before, not_after,
+    state, attempts, handed_over, message_id, reason
+)
+"""
+
+# The terms that a visit follows: those of its course, unless its upkeep is another treatment.
+TERMS = """
+CROSS JOIN LATERAL (
+    SELECT series.id, series.terms
+    FROM treatments_series AS series
+    JOIN treatments_protocol AS protocol ON protocol.id = series.protocol_id
+    WHERE series.id = coalesce(
+            (SELECT series_id FROM treatments_session WHERE id = visit.session_id),
+            (SELECT series_id FROM treatments_maintenance WHERE id = visit.maintenance_id)
+        )
+        AND (visit.maintenance_id IS NULL OR protocol.treatment_id = visit.treatment_id)
+    OFFSET 0
+) AS course
+"""
+
+# Messages about booked visits and their care go unless the patient said no.
+TO_REACH = """
+    AND patient.merged_into_id IS NULL
+    AND CASE %(channel)s WHEN 'email' THEN patient.email ELSE patient.phone END <> ''
+    AND coalesce(
+        (
+            SELECT consent.granted
+            FROM patients_consent AS consent
+            WHERE consent.patient_id = patient.id AND consent.purpose = 'service' AND consent.channel = %(channel)s
+            ORDER BY consent.given_at DESC, consent.id DESC
+            LIMIT 1
+        ),
+        true
+    )
+"""
+
+# A change that the desk may still take back is told first: else its mail would come after this one.
+OWE_PRE_CARE = f"""
+{COLUMNS.format(about="appointment_id")}
+SELECT
+    patient.id, 'pre_care', 'service', %(channel)s, %(step)s, visit.id, start.said,
+    %(now)s, %(now)s, visit.starts_at - %(last_word)s,
+    'pending', 0, 0, gen_random_uuid(), ''
+FROM clinic_appointment AS visit
+CROSS JOIN LATERAL (
+    SELECT to_char(visit.starts_at AT TIME ZONE site.time_zone, 'YYYY-MM-DD') AS said
+    FROM clinic_site AS site WHERE site.id = visit.site_id
+) AS start
+{TERMS}
+CROSS JOIN LATERAL (SELECT * FROM patients_patient WHERE id = visit.patient_id OFFSET 0) AS patient
+WHERE visit.status = 'booked'
+    AND visit.starts_at > %(now)s + %(last_word)s
+    AND visit.starts_at <= %(until)s
+    AND visit.starts_at <= %(now)s + make_interval(days => treatments_care_lead(course.terms) + %(slack)s)
+    {TO_REACH}
+    AND NOT EXISTS (
+        SELECT FROM clinic_message AS said
+        WHERE said.appointment_id = visit.id AND said.step_id = %(step)s AND said.counts_from = start.said
+        OFFSET 0
+    )
+    AND NOT EXISTS (
+        SELECT FROM clinic_message AS notice
+        WHERE (notice.appointment_id = visit.id OR notice.series_id = course.id)
+            AND notice.kind = 'change' AND notice.state = 'pending' AND notice.not_before > %(now)s
+        OFFSET 0
+    )
+ON CONFLICT DO NOTHING
+"""  # noqa: S608 - parts of this file
+
+# An attendance that was taken back and recorded again is told of again, unless it was told of before.
+OWE_AFTERCARE = f"""
+{COLUMNS.format(about="appointment_id")}
+SELECT
+    patient.id, 'aftercare', 'service', %(channel)s, %(step)s, visit.id, ended.said || ' #' || visit.sequence,
+    %(now)s, %(now)s, visit.ends_at + make_interval(days => %(closes)s),
+    'pending', 0, 0, gen_random_uuid(), ''
+FROM clinic_appointment AS visit
+CROSS JOIN LATERAL (SELECT to_char(visit.ends_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS said) AS ended
+{TERMS}
+CROSS JOIN LATERAL (SELECT * FROM patients_patient WHERE id = visit.patient_id OFFSET 0) AS patient
+WHERE visit.status = 'fulfilled'
+    AND visit.ends_at > %(after)s
+    AND visit.ends_at <= %(until)s
+    AND EXISTS (
+        SELECT FROM jsonb_array_elements(course.terms->'care') AS care
+        WHERE care->>'when' = 'after'
+            AND (
+                %(hours)s = 0
+                OR (care->>'offset')::integer
+                    * CASE care->>'unit' WHEN 'hour' THEN 1 WHEN 'day' THEN 24 WHEN 'week' THEN 168 END = %(hours)s
+            )
+        OFFSET 0
+    )
+    {TO_REACH}
+    AND NOT EXISTS (
+        SELECT FROM clinic_message AS said
+        WHERE said.appointment_id = visit.id AND said.step_id = %(step)s
+            AND (
+                said.counts_from = ended.said || ' #' || visit.sequence
+                OR said.state <> 'dropped' AND split_part(said.counts_from, ' ', 1) = ended.said
+            )
+        OFFSET 0
+    )
+ON CONFLICT DO NOTHING
+"""  # noqa: S608 - parts of this file
+
+OWE_RESULT = f"""
+{COLUMNS.format(about="series_id")}
+SELECT
+    patient.id, 'result', 'service', %(channel)s, %(step)s, course.id, to_char(result.seen_on, 'YYYY-MM-DD'),
+    %(now)s, %(now)s, (result.seen_on + %(closes)s)::timestamp AT TIME ZONE 'UTC',
+    'pending', 0, 0, gen_random_uuid(), ''
+FROM treatments_series AS course
+CROSS JOIN LATERAL (SELECT treatments_result_on(course.terms, course.completed_on) AS seen_on) AS result
+CROSS JOIN LATERAL (SELECT * FROM patients_patient WHERE id = course.patient_id OFFSET 0) AS patient
+WHERE course.state = 'completed'
+    AND treatments_result_on(course.terms, course.completed_on) > %(after)s
+    AND treatments_result_on(course.terms, course.completed_on) <= %(until)s
+    {TO_REACH}
+    AND NOT EXISTS (
+        SELECT FROM clinic_message AS said
+        WHERE said.series_id = course.id AND said.step_id = %(step)s
+            AND said.counts_from = to_char(result.seen_on, 'YYYY-MM-DD')
+        OFFSET 0
+    )
+ON CONFLICT DO NOTHING
+"""  # noqa: S608 - parts of this file

@@ -95,7 +95,8 @@ def _notices(kept: Patient, other: Patient) -> list[str]:
         said.append(_("The account to sign in with comes along, with the e-mail address you choose."))
     for word in merging.to_record(kept, other):
         answer = _("yes") if word.granted else _("no")
-        said.append(_("“%(wording)s”: %(answer)s, as was said there.") % {"wording": word.wording, "answer": answer})
+        words = {"wording": word.wording, "channel": word.get_channel_display(), "answer": answer}
+        said.append(_("“%(wording)s” (%(channel)s): %(answer)s, as was said there.") % words)
     twice = set(_under_way(kept)) & set(_under_way(other))
     said += [
         _("Both are in a course of “%s”. Both go on after this: stop the one that is there by mistake.") % name

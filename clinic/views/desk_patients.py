@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views import View
 from django.views.generic import FormView, TemplateView
 
+from clinic.forms.errand import Errand
 from clinic.models import AppointmentStatus
 from clinic.permissions import StaffRequired
 from clinic.services import course_view
@@ -51,16 +52,26 @@ class PatientSearchView(StaffRequired, View):
 
 
 class PatientNewView(StaffRequired, FormView):
-    """Register. What was searched for arrives by POST, so that no name stands in an address."""
+    """Register. What was searched for arrives by POST, so that no name stands in an address.
+
+    So does what was being booked: after registering it goes on with this patient and the same choices.
+    """
 
     form_class = RegisterForm
     template_name = "desk/patient_new.html"
 
     def post(self, request: HttpRequest, *args, **kwargs) -> HttpResponse:
-        if "typed" in request.POST:
-            initial = search.as_details(request.POST["typed"])
+        if "typed" in request.POST or (self.errand and "given_name" not in request.POST):
+            initial = search.as_details(request.POST.get("typed", ""))
             return self.render_to_response(self.get_context_data(form=self.form_class(initial=initial, **self.dated())))
         return super().post(request, *args, **kwargs)
+
+    @cached_property
+    def errand(self) -> Errand | None:
+        return Errand.of(self.request.POST, but_not=set(self.form_class(**self.dated()).fields))
+
+    def get_context_data(self, **kwargs) -> dict:
+        return super().get_context_data(errand=self.errand, **kwargs)
 
     def dated(self) -> dict:
         return {"today": timezone.localdate()}
@@ -72,6 +83,9 @@ class PatientNewView(StaffRequired, FormView):
         if "anyway" not in self.request.POST:
             duplicates = services.duplicates_of(**form.person())
             if duplicates:
+                # Where to go on with each of them, once one is chosen.
+                for patient in duplicates:
+                    patient.leads_to = self.errand.address(patient.pk) if self.errand else ""
                 return self.render_to_response(self.get_context_data(form=form, duplicates=duplicates))
         try:
             patient = services.register(by=self.request.user, now=timezone.now(), **form.registration())
@@ -79,7 +93,7 @@ class PatientNewView(StaffRequired, FormView):
             form.add_error(None, str(error))
             return self.form_invalid(form)
         messages.success(self.request, _("%s is registered.") % patient)
-        return redirect("desk:patient", pk=patient.pk)
+        return self.errand.go_on(self.request, patient.pk) if self.errand else redirect("desk:patient", pk=patient.pk)
 
 
 class PatientRequired(StaffRequired):

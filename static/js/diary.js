@@ -464,6 +464,14 @@
       const key = new URL(link.href).pathname.match(/\/(\d+)\/$/)?.[1];
       if (key) link.href = `${at.new.replace("/0/", `/${key}/`)}?${wanted}`;
     }
+    // Who is registered on the way comes back to this time.
+    for (const form of booker.querySelectorAll("[data-register]")) {
+      for (const [name, value] of [["then", "visit"], ...wanted]) {
+        const field = element("input");
+        Object.assign(field, { type: "hidden", name, value });
+        form.append(field);
+      }
+    }
   });
 
   // --- What others change ---------------------------------------------------------------------------------

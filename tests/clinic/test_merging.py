@@ -411,7 +411,7 @@ def test_the_page_says_what_it_will_do_and_does_it(desk, world, other):
 
     shown = desk.get(page(world, other)).content.decode()
     assert "1 visit." in shown
-    assert "“You may write to me.”: no, as was said there." in shown
+    assert "“You may write to me.” (e-mail): no, as was said there." in shown
     assert Patient.objects.current().count() == 2
 
     answer = desk.post(page(world, other), {"name": "kept", "email": "other", "phone": "other"}, follow=True)

@@ -211,6 +211,23 @@ def test_an_empty_time_asks_for_whom(desk, server, a_day, clinic):
     desk.wait_for_url(re.compile(r"/visits/new/\?site=\d+&start=2026-03-03T09%3A30&practitioner=\d+"))
 
 
+@pytest.mark.parametrize("typed", ["zzyzx", "noor"], ids=["nobody is found", "somebody else is"])
+def test_whoever_is_registered_for_an_empty_time_gets_that_time(desk, server, a_day, clinic, typed):
+    open_diary(desk, server)
+    column = card(desk, "Amal Osei").bounding_box()
+    desk.mouse.click(column["x"] + 60, column["y"] - half_hour(desk) * 0.75)
+    dialog = desk.get_by_role("dialog", name=re.compile("Book a visit"))
+    desk.keyboard.type(typed)
+    dialog.get_by_role("button", name=re.compile("egister a new patient")).click()
+    expect(desk.get_by_role("heading", level=1)).to_have_text("Register a new patient")
+    assert_accessible(desk)
+    desk.get_by_label("Given name").fill("Wanda")
+    desk.get_by_label("Family name").fill("Zzyzx")
+    desk.get_by_role("button", name="Register", exact=True).click()
+    desk.wait_for_url(re.compile(r"/visits/new/\?site=\d+&start=2026-03-03T09%3A30&practitioner=\d+"))
+    expect(desk.locator("main")).to_contain_text("Wanda Zzyzx")
+
+
 def test_a_small_screen_has_a_list_that_stays_fresh(desk, server, a_day, clinic):
     _first, second = a_day
     desk.set_viewport_size({"width": 390, "height": 844})

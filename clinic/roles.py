@@ -40,6 +40,9 @@ SECOND_FACTOR = "require_second_factor"
 # A file holds the whole of a clinic, and what it says is stored thousands at a time.
 IMPORT = "import_patients"
 
+# When the clinic is open and who works when. That somebody is ill the desk hears first.
+ROTA, ABSENCE = "change_rota", "note_absence"
+
 
 def _may(verbs: str, models: list[str]) -> set[str]:
     return {f"{verb}_{model}" for verb, model in product(verbs.split(), models)}
@@ -49,18 +52,18 @@ _LOOK = _may("view", [*READS, *CATALOGUE, *PROTOCOLS, *PLACES, *SENDING])
 _DESK = _LOOK | _may("add change", OF_A_PATIENT) | {"add_consent", MERGE}
 
 ROLES: dict[str, set[str]] = {
-    RECEPTIONIST: _DESK,
+    RECEPTIONIST: _DESK | {ABSENCE},
     PRACTITIONER: _LOOK | {OVERRIDE, MOVE_SERIES},
     MANAGER: _DESK
     | _may("add change delete", [*PLACES, *SENDING])
     | _may("view", ["recordview"])
-    | {OVERRIDE, MOVE_SERIES, OPERATE, REPORTS, SECOND_FACTOR, IMPORT},
+    | {OVERRIDE, MOVE_SERIES, OPERATE, REPORTS, SECOND_FACTOR, IMPORT, ROTA, ABSENCE},
     ADMIN: _LOOK
     | _may("add change delete", [*CATALOGUE, *PROTOCOLS, *PLACES, *SENDING])
     | _may("view", ["recordview"])
     # Accounts of staff, and which role each has.
     | _may("view add change", ["user"])
-    | {OVERRIDE, MOVE_SERIES, OPERATE, REPORTS, SECOND_FACTOR, IMPORT, MERGE},
+    | {OVERRIDE, MOVE_SERIES, OPERATE, REPORTS, SECOND_FACTOR, IMPORT, MERGE, ROTA, ABSENCE},
 }
 APPS = ["auth", "patients", "treatments", "clinic"]
 

@@ -1,7 +1,9 @@
 """Where: the clinic's sites and when they are open."""
 
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q
 from django.utils.translation import gettext_lazy as _
 from timezone_field import TimeZoneField
 
@@ -16,11 +18,28 @@ class Weekday(models.IntegerChoices):
     SUNDAY = 6, _("Sunday")
 
 
+class OnOneDay(Func):
+    """From one clock time to another as a half-open range: there is no range of times, so they stand on one day."""
+
+    function = "tsrange"
+    template = "%(function)s(date '2000-01-01' + %(expressions)s)"
+    arg_joiner = ", date '2000-01-01' + "
+
+    def __init__(self, starts: str, ends: str) -> None:
+        super().__init__(F(starts), F(ends))
+
+
 class Site(models.Model):
     name = models.CharField(_("name"), max_length=100, unique=True)
     short_name = models.CharField(_("short name"), max_length=20, help_text=_("As it stands in text messages."))
     time_zone = TimeZoneField(_("time zone"))
     country = models.CharField(_("country"), max_length=2, blank=True, help_text=_("ISO 3166 code, for holidays."))
+    subdivision = models.CharField(
+        _("part of the country"),
+        max_length=3,
+        blank=True,
+        help_text=_("ISO 3166-2 code without the country, such as ENG or BY, where it has holidays of its own."),
+    )
     address = models.TextField(_("address"), blank=True)
     phone = models.CharField(_("phone"), max_length=40, blank=True)
     email = models.EmailField(_("e-mail"), blank=True)
@@ -34,6 +53,10 @@ class Site(models.Model):
     class Meta:
         verbose_name = _("site")
         verbose_name_plural = _("sites")
+        permissions = [
+            ("change_rota", _("Can change the rota: opening hours, closures and working hours")),
+            ("note_absence", _("Can note who or what is away")),
+        ]
         ordering = ["name"]
 
     def __str__(self) -> str:
@@ -55,7 +78,15 @@ class OpeningHours(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(opens__lt=F("closes")), name="opening_hours_not_empty"),
             models.CheckConstraint(condition=Q(weekday__lte=6), name="opening_hours_weekday_known"),
-            models.UniqueConstraint(fields=["site", "weekday", "opens"], name="opening_hours_once"),
+            ExclusionConstraint(
+                name="opening_hours_no_overlap",
+                expressions=[
+                    ("site", RangeOperators.EQUAL),
+                    ("weekday", RangeOperators.EQUAL),
+                    (OnOneDay("opens", "closes"), RangeOperators.OVERLAPS),
+                ],
+                violation_error_message=_("The site is open at this time already."),
+            ),
         ]
 
     def __str__(self) -> str:

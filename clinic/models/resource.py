@@ -1,11 +1,13 @@
 """Who and what a visit needs: practitioners, rooms, devices."""
 
 from django.conf import settings
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, Value
 from django.utils.translation import gettext_lazy as _
 
-from clinic.models.place import Site, Weekday
+from clinic.models.place import OnOneDay, Site, Weekday
 from treatments.models import DeviceKind, Treatment
 
 
@@ -71,6 +73,15 @@ class Resource(models.Model):
         return self.name
 
 
+class Validity(Func):
+    """From one date to another, both included; an empty one is without end."""
+
+    function = "daterange"
+
+    def __init__(self) -> None:
+        super().__init__(F("valid_from"), F("valid_until"), Value("[]"))
+
+
 class WorkingHours(models.Model):
     """A practitioner works at a site on this weekday, the site's wall clock, from one date to another (included)."""
 
@@ -92,6 +103,17 @@ class WorkingHours(models.Model):
             models.CheckConstraint(
                 condition=Q(valid_from=None) | Q(valid_until=None) | Q(valid_from__lte=F("valid_until")),
                 name="working_hours_validity_in_order",
+            ),
+            # At other sites too: nobody is in two places.
+            ExclusionConstraint(
+                name="working_hours_no_overlap",
+                expressions=[
+                    ("resource", RangeOperators.EQUAL),
+                    ("weekday", RangeOperators.EQUAL),
+                    (OnOneDay("starts", "ends"), RangeOperators.OVERLAPS),
+                    (Validity(), RangeOperators.OVERLAPS),
+                ],
+                violation_error_message=_("There are working hours at this time already, here or at another site."),
             ),
         ]
 

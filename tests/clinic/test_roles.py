@@ -24,6 +24,8 @@ ACTIONS = {
     "operate the sending": ("clinic.operate_sending", "manager admin"),
     "merge two records": ("patients.merge_patient", "receptionist manager admin"),
     "see the reports": ("clinic.see_reports", "manager admin"),
+    "change the rota": ("clinic.change_rota", "manager admin"),
+    "note who is away": ("clinic.note_absence", "receptionist manager admin"),
     "require a second factor": ("clinic.require_second_factor", "manager admin"),
     "change opening hours": ("clinic.change_openinghours", "manager admin"),
     "change a message's words": ("clinic.change_messagetemplate", "manager admin"),

@@ -102,6 +102,7 @@ MIDDLEWARE = [
     "pghistory.middleware.HistoryMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "clinic.second_factor.LeadToSetUp",
+    "config.admin_input.RefuseRubbish",
 ]
 
 ROOT_URLCONF = "config.urls"

@@ -5,12 +5,13 @@ import random
 import time
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
 from django.core.exceptions import ValidationError
+from django.core.mail import EmailMessage
 from django.db import connection, transaction
 from django.db.models import Case, F, Value, When
 from django.db.models.functions import Least
@@ -23,7 +24,12 @@ from clinic.services import recheck
 from patients.models import Channel
 
 BATCH = 100
-# A process that has not settled a message for so long is gone. Longer than one mail server can keep one mail waiting.
+# How many mails are handed over between one note and the next: so many may arrive twice, under one Message-ID, where a
+# process dies. What is sent slowly is noted each second all the same.
+GROUP = 20
+NOTE_EVERY = timedelta(seconds=1)
+# A process that has not settled a message for so long is gone. Longer than what was looked at stays fresh, and one mail
+# server can keep one mail waiting.
 LEASE = timedelta(minutes=3)
 # What was looked at longer ago than this is looked at again before it is sent.
 FRESH = timedelta(seconds=30)
@@ -48,6 +54,8 @@ LOST = "lost"
 # "course: messages are being claimed", as a number nobody else is likely to lock.
 CLAIMING = 0x636F75727366
 
+ToSend = tuple[Message, recheck.Send]
+
 logger = logging.getLogger(__name__)
 
 
@@ -65,8 +73,8 @@ class Clock:
 def dispatch_due(*, now: datetime, limit: int = BATCH) -> Counter[str]:
     """Send a batch of what is due; returns how many became what, nothing where nothing was due.
 
-    Each is looked at again first: it is sent, put off, or dropped with the reason. What is handed over is settled one
-    by one, so that a process that dies leaves at most one in doubt. No transaction is open while sending.
+    Each is looked at again first: it is sent, put off, or dropped with the reason. A process that dies leaves at most
+    `GROUP` mails in doubt, or one text message. No transaction is open while sending.
     """
     clock = Clock(now)
     token = uuid.uuid4()
@@ -182,43 +190,67 @@ def _release(keys: Iterable[int], token: uuid.UUID, **values) -> int:
     )
 
 
-def _send(to_send: Sequence[tuple[Message, recheck.Send]], token: uuid.UUID, clock: Clock) -> Counter[str]:
+def _send(to_send: Sequence[ToSend], token: uuid.UUID, clock: Clock) -> Counter[str]:
     if not to_send:
         return Counter()
-    ledger = _Ledger(token, clock)
+    ledger = _Ledger(token, clock, [message for message, _facts in to_send])
     secrets = _links([message for message, facts in to_send if message.maintenance_id or facts.care], clock)
     own = messages.own_words()
-    stale = clock.now() + FRESH
     with delivery.Mailer() as mailer, ledger:
-        for position, (message, facts) in enumerate(to_send):
-            rest = [later.pk for later, _facts in to_send[position:]]
-            if clock.now() > stale:
-                ledger.outcomes[RELEASED] += _release(rest, token)
-                break
-            try:
-                _send_one(message, facts, secrets.get(message.pk, ""), own, mailer, ledger)
-            except delivery.Unreachable as error:
-                logger.error("The mail server cannot be reached (%s): %d messages wait", error, len(rest))
-                # No message's fault, so that none uses up its retries.
-                again = Least(Value(clock.now() + OUTAGE_PAUSE), F("not_after"))
-                ledger.outcomes[UNREACHABLE] += _release(rest, token, not_before=again)
-                break
+        try:
+            for group in _groups(to_send):
+                if group[0][0].channel == Channel.EMAIL:
+                    mailer.reach()
+                elif ledger.gateway_down:
+                    [(message, _facts)] = group
+                    del ledger.held[message.pk]
+                    ledger.outcomes[_wait_for_gateway(message, token, clock)] += 1
+                    continue
+                said = {message.pk: text for message, text in _texts(group, secrets, own, ledger)}
+                for message in ledger.hand_over([message for message, _facts in group if message.pk in said]):
+                    _send_one(message, said[message.pk], mailer, ledger)
+        except _Stale:
+            ledger.give_back(RELEASED)
+        except delivery.Unreachable as error:
+            logger.error("The mail server cannot be reached (%s): %d messages wait", error, len(ledger.held))
+            # No message's fault, so that none uses up its retries.
+            ledger.give_back(UNREACHABLE, not_before=Least(Value(clock.now() + OUTAGE_PAUSE), F("not_after")))
     return ledger.outcomes
+
+
+def _groups(to_send: Sequence[ToSend]) -> Iterator[Sequence[ToSend]]:
+    """What is handed over together: mails. A text message goes alone, and so does what may have arrived before."""
+    mails, alone = [], []
+    for one in to_send:
+        message, _facts = one
+        (alone if message.handed_over or message.channel != Channel.EMAIL else mails).append(one)
+    yield from ([one] for one in alone)
+    for first in range(0, len(mails), GROUP):
+        yield mails[first : first + GROUP]
+
+
+class _Stale(Exception):
+    """What is held was looked at too long ago."""
 
 
 class _Ledger:
     """What one process notes of the messages it holds.
 
-    That a message was sent is noted together with "the next is being handed over": one statement and one commit for
-    each message. No message is handed over before the one before it is settled.
+    That mails were sent is noted together with "the next are being handed over": one statement and one commit for a
+    group. No message is handed over before that is noted.
     """
 
-    def __init__(self, token: uuid.UUID, clock: Clock) -> None:
+    def __init__(self, token: uuid.UUID, clock: Clock, held: Iterable[Message]) -> None:
         self.token, self.clock = token, clock
         self.outcomes: Counter[str] = Counter()
         # Whether the gateway for text messages could not be reached in this batch.
         self.gateway_down = False
-        self._sent: Message | None = None
+        # What a provider was not given yet, by its key; and of what it was noted that it will be.
+        self.held = {message.pk: message for message in held}
+        self._marked: set[int] = set()
+        self._sent: list[int] = []
+        self._noted_at = clock.now()
+        self._stale_at = clock.now() + FRESH
 
     def __enter__(self) -> Self:
         return self
@@ -226,58 +258,71 @@ class _Ledger:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._note(None)
+        self._note([])
 
-    def hand_over(self, message: Message) -> bool:
-        """Note that it is being handed over, before it is; False where another process has it by now."""
-        marked = self._note(message)
-        message.attempts += marked
-        message.handed_over += marked
-        return bool(marked)
+    def hand_over(self, group: Sequence[Message]) -> Iterator[Message]:
+        """Note that these are being handed over, then yield them, but for those that another process has by now.
+
+        Raises _Stale before one that has waited too long.
+        """
+        self._marked |= self._note([message.pk for message in group])
+        ours = [message for message in group if message.pk in self._marked]
+        for message in ours:
+            message.attempts += 1
+            message.handed_over += 1
+        self.outcomes[LOST] += len(group) - len(ours)
+        for message in ours:
+            if self.clock.now() > self._stale_at:
+                raise _Stale
+            yield message
+
+    def no_text(self, message: Message, reason: str) -> None:
+        del self.held[message.pk]
+        self.outcomes[_settle(message, self.token, MessageState.FAILED, self.clock, reason)] += 1
 
     def sent(self, message: Message) -> None:
-        self._sent = message
+        self._sent.append(message.pk)
+        if self.clock.now() > self._noted_at + NOTE_EVERY:
+            self._note([])
 
-    def _note(self, next_one: Message | None) -> int:
-        if self._sent is None and next_one is None:
-            return 0
-        now = self.clock.now()
+    def give_back(self, outcome: str, **values) -> None:
+        """Give back what is held, as if it had not been taken."""
+        marked = self._marked & self.held.keys()
+        not_handed_over = {"attempts": F("attempts") - 1, "handed_over": F("handed_over") - 1}
+        self.outcomes[outcome] += _release(self.held.keys() - marked, self.token, **values)
+        self.outcomes[outcome] += _release(marked, self.token, **not_handed_over, **values)
+
+    def _note(self, next_ones: list[int]) -> set[int]:
+        """Returns which of the next ones are ours to hand over."""
+        sent, self._sent = self._sent, []
+        self._noted_at = now = self.clock.now()
+        if not sent and not next_ones:
+            return set()
         with connection.cursor() as cursor:
             cursor.execute(
-                NOTE,
-                {
-                    "sent": self._sent and self._sent.pk,
-                    "handed_over": self._sent and self._sent.handed_over,
-                    "next": next_one and next_one.pk,
-                    "token": self.token,
-                    "now": now,
-                    "lease": now + LEASE,
-                },
+                NOTE, {"sent": sent, "next": next_ones, "token": self.token, "now": now, "lease": now + LEASE}
             )
             [(settled, marked)] = cursor.fetchall()
-        if self._sent is not None:
-            if not settled:
-                logger.warning("Message %d was settled by another process", self._sent.pk)
-            self.outcomes[MessageState.SENT if settled else LOST] += 1
-            self._sent = None
-        return marked
+        if settled < len(sent):
+            logger.warning("%d messages were settled by another process", len(sent) - settled)
+        self.outcomes += Counter({MessageState.SENT: settled, LOST: len(sent) - settled})
+        return set(marked)
 
 
-# Written out, because it is the one statement that is run for each message.
+# Written out, because Django has no statement that does both.
 NOTE = """
 WITH settled AS (
     UPDATE clinic_message
-    SET state = 'sent', settled_at = %(now)s, reason = '', token = NULL, lease_until = NULL,
-        handed_over = %(handed_over)s
-    WHERE id = %(sent)s AND token = %(token)s
+    SET state = 'sent', settled_at = %(now)s, reason = '', token = NULL, lease_until = NULL
+    WHERE id = ANY(%(sent)s::bigint[]) AND token = %(token)s
     RETURNING id
 ), marked AS (
     UPDATE clinic_message
     SET attempts = attempts + 1, handed_over = handed_over + 1, lease_until = %(lease)s
-    WHERE id = %(next)s AND token = %(token)s
+    WHERE id = ANY(%(next)s::bigint[]) AND token = %(token)s
     RETURNING id
 )
-SELECT (SELECT count(*) FROM settled), (SELECT count(*) FROM marked)
+SELECT (SELECT count(*) FROM settled), ARRAY(SELECT id FROM marked)
 """
 
 
@@ -293,36 +338,36 @@ def _links(to_send: Sequence[Message], clock: Clock) -> dict[int, str]:
     return secrets
 
 
-def _send_one(
-    message: Message, facts: recheck.Send, secret: str, own: messages.Own, mailer: delivery.Mailer, ledger: _Ledger
-) -> None:
+def _texts(
+    group: Iterable[ToSend], secrets: Mapping[int, str], own: messages.Own, ledger: _Ledger
+) -> Iterator[tuple[Message, EmailMessage | str]]:
+    """Each message with what it says. One that cannot be put into words fails, and that is its own affair."""
+    for message, facts in group:
+        say = messages.email if message.channel == Channel.EMAIL else messages.sms
+        secret = secrets.get(message.pk, "")
+        try:
+            said = say(
+                message, site=facts.site, starts=facts.starts, due=facts.due, care=facts.care, secret=secret, own=own
+            )
+        except ValidationError:
+            ledger.no_text(message, _("The address is not valid."))
+        except Exception as error:
+            # Not the error's own words, which may quote the patient.
+            logger.error("Message %d has no text: %s", message.pk, type(error).__name__)
+            ledger.no_text(message, _("It has no text (%s).") % type(error).__name__)
+        else:
+            yield message, said
+
+
+def _send_one(message: Message, said: EmailMessage | str, mailer: delivery.Mailer, ledger: _Ledger) -> None:
     """Send one and note what became of it. Whatever goes wrong is this message's alone, but for Unreachable."""
     token, clock, outcomes = ledger.token, ledger.clock, ledger.outcomes
-    by_mail = message.channel == Channel.EMAIL
-    try:
-        say = messages.email if by_mail else messages.sms
-        said = say(
-            message, site=facts.site, starts=facts.starts, due=facts.due, care=facts.care, secret=secret, own=own
-        )
-    except ValidationError:
-        outcomes[_settle(message, token, MessageState.FAILED, clock, _("The address is not valid."))] += 1
-        return
-    except Exception as error:
-        # Not the error's own words, which may quote the patient.
-        logger.error("Message %d has no text: %s", message.pk, type(error).__name__)
-        no_text = _("It has no text (%s).") % type(error).__name__
-        outcomes[_settle(message, token, MessageState.FAILED, clock, no_text)] += 1
-        return
-    if by_mail:
+    if isinstance(said, EmailMessage):
+        # Again where the one before broke the connection.
         mailer.reach()
-    elif ledger.gateway_down:
-        outcomes[_wait_for_gateway(message, token, clock)] += 1
-        return
-    if not ledger.hand_over(message):
-        outcomes[LOST] += 1
-        return
+    del ledger.held[message.pk]
     try:
-        if by_mail:
+        if isinstance(said, EmailMessage):
             mailer.send(said)
         else:
             delivery.send_sms(to=str(message.patient.phone), text=said, key=str(message.message_id))

@@ -15,7 +15,7 @@ from clinic import ladder, wake
 from clinic.models import Appointment, Message, ReminderStep
 from clinic.models.outbox import MessageKind, MessageState, StepSubject, edition_of, said_of
 from clinic.services import operations, owing_care
-from clinic.services.dispatch import HAND_OVERS, UNREACHABLE, Clock, dispatch_due
+from clinic.services.dispatch import BATCH, HAND_OVERS, UNREACHABLE, Clock, dispatch_due
 from patients.errors import Refused
 from patients.models import Channel, Patient, Purpose
 from treatments.models import Maintenance, Series
@@ -187,14 +187,19 @@ def _in_trouble(message: Message) -> Message:
 def run(*, now: datetime, on_the_clock: bool = True) -> Counter[str]:
     """Owe what has come due, then send until nothing is left that can be sent. Returns how many became what.
 
-    `on_the_clock` says that it is the minute that asks (beat, cron) and not a booking that has just been made.
+    `on_the_clock` says that it is the minute that asks (beat, cron) and not a booking that has just been made. Where
+    more waits than one batch, another worker is asked to help, which asks the next.
     """
     clock = Clock(now)
     if on_the_clock:
         operations.note_beat(now=now)
     outcomes = Counter(lapsed=cycles.lapse_overdue(now=now), owed=owe_due(now=now))
+    alone = True
     while batch := dispatch_due(now=clock.now()):
         outcomes += batch
+        if alone and batch.total() >= BATCH:
+            wake.after_commit()
+            alone = False
         if batch[UNREACHABLE]:
             break
     return +outcomes

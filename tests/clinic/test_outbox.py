@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from clinic import delivery, messages, tasks
+from clinic import delivery, messages, tasks, wake
 from clinic.models import Appointment, Message, ReminderStep
 from clinic.services import dispatch, outbox
 from patients.models import Consent
@@ -638,17 +638,78 @@ def queries_of(work) -> int:
     return len([q for q in queries.captured_queries if "SAVEPOINT" not in q["sql"]])
 
 
-def test_a_message_costs_one_query_and_a_batch_a_handful(world, smtp_server):
+def test_a_group_of_mails_costs_one_query_and_a_batch_a_handful(world, smtp_server):
     owed(world, 5)
     few = queries_of(lambda: outbox.dispatch_due(now=NOW))
-    owed(world, 25)
+    owed(world, 3 * dispatch.GROUP)
     many = queries_of(lambda: outbox.dispatch_due(now=NOW))
 
-    # That one was sent is noted with the next being handed over.
-    assert many - few == 25 - 5
+    # That one group was sent is noted with the next being handed over.
+    assert many - few == 2
     # One of them looks for what else waits for these patients and is said in the same mail.
-    assert few - 5 <= 10
+    assert few <= 12
     assert smtp_server.connections == 2, "one for each batch"
+
+
+def test_what_is_sent_slowly_is_noted_each_second(world, smtp_server, monkeypatch):
+    owed(world, 3)
+    noted = []
+
+    def look(mail):
+        noted.append(Message.objects.filter(state="sent").count())
+
+    monkeypatch.setattr(delivery.Mailer, "send", lambda self, mail: look(mail))
+    monkeypatch.setattr(dispatch, "NOTE_EVERY", timedelta(0))
+
+    assert outbox.dispatch_due(now=NOW) == {"sent": 3}
+    assert noted == [0, 1, 2]
+
+
+def test_what_was_looked_at_too_long_ago_is_given_back_as_if_it_had_not_been_taken(world, smtp_server, monkeypatch):
+    owed(world, 3)
+    send = delivery.Mailer.send
+
+    def send_slowly(self, mail):
+        send(self, mail)
+        monkeypatch.setattr(dispatch.Clock, "now", lambda clock: NOW + dispatch.FRESH + timedelta(seconds=1))
+
+    monkeypatch.setattr(delivery.Mailer, "send", send_slowly)
+
+    assert outbox.dispatch_due(now=NOW) == {"sent": 1, "released": 2}
+    assert sorted(Message.objects.values_list("state", "attempts", "handed_over")) == [
+        ("pending", 0, 0),
+        ("pending", 0, 0),
+        ("sent", 1, 1),
+    ]
+
+
+def test_text_messages_are_handed_over_one_by_one(world, smtp_server, monkeypatch):
+    owed(world, 3)
+    Message.objects.update(channel="sms")
+    type(world.patient).objects.update(phone="+447700900123")
+    marked = []
+
+    def look(**sms):
+        marked.append(Message.objects.filter(handed_over=1).count())
+
+    monkeypatch.setattr(delivery, "send_sms", look)
+
+    assert outbox.dispatch_due(now=at("2026-03-02 12:00")) == {"sent": 3}
+    assert marked == [1, 2, 3]
+
+
+def test_more_than_a_batch_asks_one_other_worker_to_help(world, smtp_server, monkeypatch):
+    asked = []
+    monkeypatch.setattr(wake, "after_commit", lambda: asked.append(1))
+    owed(world, 5)
+    asked.clear()
+    outbox.run(now=NOW)
+    assert asked == []
+
+    owed(world, 2 * dispatch.BATCH)
+    asked.clear()
+    outbox.run(now=NOW)
+    assert asked == [1]
 
 
 def test_dropping_and_putting_off_costs_the_same_for_many(world):

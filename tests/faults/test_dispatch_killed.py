@@ -11,7 +11,6 @@ from collections import Counter
 from datetime import timedelta
 from urllib.parse import urlencode
 
-import psycopg
 import pytest
 from django.conf import settings as project
 from django.db import connection
@@ -86,50 +85,52 @@ def message_ids(smtp_server) -> Counter:
     return Counter(mail["Message-ID"] for mail in smtp_server.received)
 
 
-def test_a_process_killed_between_the_providers_yes_and_its_own_note_repeats_one_mail_under_the_same_id(smtp_server):
-    owed(3)
-    with psycopg.connect(**place()) as rival:
-        taken = threading.Event()
+def test_a_process_killed_between_the_providers_yes_and_its_own_note_repeats_mails_under_the_same_id(smtp_server):
+    owed(4)
+    third, killed = threading.Event(), threading.Event()
 
-        def take_the_second_and_hold_its_row(mail):
-            # The note "sent" waits for this row; so the process is caught exactly between the two.
-            if len(smtp_server.received) == 1:
-                key = mail["Message-ID"].strip("<>").partition("@")[0]
-                rival.execute("SELECT FROM clinic_message WHERE message_id = %s FOR UPDATE", [key])
-                taken.set()
-            return OK
+    def keep_the_third_waiting(mail):
+        if len(smtp_server.received) == 2:
+            third.set()
+            killed.wait(30)
+        return OK
 
-        smtp_server.answer = take_the_second_and_hold_its_row
-        process = dispatcher(smtp_server, now=NOW)
-        assert taken.wait(30)
-        pid = _waiting_for(rival)
-        kill(process)
-        # The server notices the death of a client only when it next speaks to it.
-        rival.execute("SELECT pg_terminate_backend(%s)", [pid])
-    smtp_server.answer = lambda mail: OK
-    assert sorted(Message.objects.values_list("state", "handed_over")) == [
-        ("sending", 0),
-        ("sending", 1),
-        ("sent", 1),
-    ]
+    smtp_server.answer = keep_the_third_waiting
+    process = dispatcher(smtp_server, now=NOW)
+    assert third.wait(30)
+    kill(process)
+    killed.set()
+    # What may have been handed over is noted before it is, so that nobody takes it for new.
+    assert set(Message.objects.values_list("state", "attempts", "handed_over")) == {("sending", 1, 1)}
 
     assert outbox.run(now=NOW + timedelta(minutes=1)) == {}, "the lease is not over"
     outbox.run(now=NOW + AFTER_THE_LEASE)
 
     assert set(Message.objects.values_list("state", flat=True)) == {"sent"}
-    assert sorted(message_ids(smtp_server).values()) == [1, 1, 2]
+    # Two were received, the third perhaps, the fourth not at all.
+    assert sorted(message_ids(smtp_server).values()) in ([1, 1, 2, 2], [1, 2, 2, 2])
     assert outbox.run(now=NOW + 2 * AFTER_THE_LEASE) == {}
 
 
-def _waiting_for(rival: psycopg.Connection) -> int:
-    for _try in range(100):
-        row = rival.execute(
-            "SELECT pid FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"
-        ).fetchone()
-        if row:
-            return row[0]
-        time.sleep(0.03)
-    raise AssertionError("Nobody waits for the row.")
+def test_a_mail_that_may_have_arrived_goes_alone_so_that_a_second_death_leaves_one_in_doubt(smtp_server):
+    owed(4)
+    Message.objects.update(handed_over=1)
+    second, killed = threading.Event(), threading.Event()
+
+    def keep_the_second_waiting(mail):
+        if len(smtp_server.received) == 1:
+            second.set()
+            killed.wait(30)
+        return OK
+
+    smtp_server.answer = keep_the_second_waiting
+    process = dispatcher(smtp_server, now=NOW)
+    assert second.wait(30)
+    kill(process)
+    killed.set()
+    outbox.run(now=NOW + AFTER_THE_LEASE)
+
+    assert sorted(Message.objects.values_list("state", flat=True)) == ["sent", "sent", "sent", "unknown"]
 
 
 def _kill_at_random(smtp_server, *, messages: int, kills: int) -> None:
@@ -149,10 +150,15 @@ def _kill_at_random(smtp_server, *, messages: int, kills: int) -> None:
     wait(dispatcher(smtp_server, now=now))
 
     received = message_ids(smtp_server)
-    assert set(Message.objects.values_list("state", flat=True)) == {"sent"}
-    assert len(received) == messages
+    became = Counter(Message.objects.values_list("state", "handed_over"))
+    # Only what was handed over twice, each time by a process that died, is in doubt.
+    assert became.keys() <= {("sent", 1), ("sent", 2), ("unknown", 2)}
+    assert became["unknown", 2] <= kills, "of what may have arrived before, one at most is in doubt"
+    sent = Message.objects.filter(state="sent").values_list("message_id", flat=True)
+    assert {f"<{key}@localhost>" for key in sent} <= received.keys()
     assert max(received.values()) <= 2
-    assert received.total() - messages <= kills, "a killed process leaves one message in doubt at most"
+    assert received.total() - len(received) <= kills * dispatch.GROUP
+    print(f"{kills} kills, {messages} mails: {dict(became)}; {received.total() - len(received)} arrived twice")
 
 
 def test_killed_at_random_every_mail_is_sent_and_none_more_than_twice(smtp_server):

@@ -27,6 +27,8 @@ NEEDED = {
     (MessageKind.PRE_CARE, Channel.SMS): ("link",),
     (MessageKind.AFTERCARE, Channel.EMAIL): ("care",),
     (MessageKind.AFTERCARE, Channel.SMS): ("link",),
+    (MessageKind.EARLIER, Channel.EMAIL): ("book",),
+    (MessageKind.EARLIER, Channel.SMS): ("link",),
 }
 # Of a preview: nobody who exists.
 SAMPLE = {"given_name": "Alexandra", "secret": "A" * 24}

@@ -178,4 +178,6 @@ def _subject(kind: str, clinic: str, when: Sequence[str]) -> str:
             return _("%(clinic)s: after your visit") % {"clinic": clinic}
         case MessageKind.RESULT:
             return _("%(clinic)s: we would like to see you") % {"clinic": clinic}
+        case MessageKind.EARLIER:
+            return _("%(clinic)s: an earlier time, %(when)s") % {"clinic": clinic, "when": when[0]}
     raise ValueError(f"No words for {kind}.")

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from clinic.services import imports, outbox
+from clinic.services import imports, offers, outbox
 
 
 @shared_task(ignore_result=True)
@@ -16,3 +16,9 @@ def remind(*, woken: bool = False) -> None:
 def forget_import_files() -> None:
     """Run every ten minutes by beat: what somebody uploaded and did not import is not kept."""
     imports.forget_old(now=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def offer_earlier_times() -> None:
+    """Run every minute by beat: what became free is offered to those who wait for it."""
+    offers.make_due(now=timezone.now())

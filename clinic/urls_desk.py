@@ -17,6 +17,7 @@ from clinic.views import (
     desk_series,
     desk_series_version,
     desk_visit,
+    desk_waiting,
     desk_worklist,
 )
 
@@ -34,6 +35,9 @@ urlpatterns = [
     path("appointments/<int:pk>/move/", desk_move.move, name="appointment-move"),
     path("appointments/<int:pk>/change/<slug:kind>/", desk_move.change, name="appointment-change"),
     path("appointments/<int:pk>/undo/", desk_move.undo, name="appointment-undo"),
+    path("appointments/<int:pk>/earlier/", desk_waiting.wish, name="appointment-earlier"),
+    path("waiting/", desk_waiting.show, name="waiting"),
+    path("waiting/<int:pk>/", desk_waiting.act, name="waiting-act"),
     path("patients/", desk_patients.PatientSearchView.as_view(), name="patient-search"),
     path("patients/new/", desk_patients.PatientNewView.as_view(), name="patient-new"),
     path("patients/<int:pk>/", desk_patients.PatientView.as_view(), name="patient"),

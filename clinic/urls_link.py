@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from clinic.views import care_link, reminder_link, unsubscribe
+from clinic.views import care_link, offer_link, reminder_link, unsubscribe
 
 app_name = "link"
 
@@ -14,5 +14,9 @@ urlpatterns = [
     path("call/", reminder_link.call, name="call"),
     path("fresh/", reminder_link.fresh, name="fresh"),
     path("care/", care_link.care, name="care"),
+    path("earlier/", offer_link.show, name="earlier"),
+    path("earlier/take/", offer_link.take, name="earlier-take"),
+    path("earlier/decline/", offer_link.decline, name="earlier-decline"),
+    path("earlier/withdraw/", offer_link.withdraw, name="earlier-withdraw"),
     path("stop/", unsubscribe.stop, name="stop"),
 ]

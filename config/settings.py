@@ -216,6 +216,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "remind": {"task": "clinic.tasks.remind", "schedule": 60.0, "options": {"expires": 55}},
     "forget": {"task": "clinic.tasks.forget_import_files", "schedule": 600.0, "options": {"expires": 590}},
+    "offer": {"task": "clinic.tasks.offer_earlier_times", "schedule": 60.0, "options": {"expires": 55}},
 }
 
 # --- Planning ------------------------------------------------------------------

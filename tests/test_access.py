@@ -47,6 +47,10 @@ PUBLIC = {
     "link:fresh",
     "link:care",
     "link:stop",
+    "link:earlier",
+    "link:earlier-take",
+    "link:earlier-decline",
+    "link:earlier-withdraw",
     # The gateway for text messages has a secret of its own in the address; without it there is no such page.
     "sms-hook",
 }
@@ -69,6 +73,8 @@ SAMPLES = {
     ("desk:series-book", "pk"): lambda: apps.get_model("treatments.Series").objects.filter(state="active").get().pk,
     ("desk:appointment-change", "kind"): lambda: "move",
     ("desk:appointment*", "pk"): lambda: apps.get_model("clinic.Appointment").objects.earliest("pk").pk,
+    # Nobody waits in this clinic, so there is none.
+    ("desk:waiting-act", "pk"): lambda: 1,
     ("portal:visit*", "pk"): lambda: apps.get_model("clinic.Appointment").objects.earliest("pk").pk,
     ("portal:maintenance-book", "pk"): lambda: apps.get_model("treatments.Maintenance").objects.earliest("pk").pk,
     ("portal:feed", "secret"): lambda: "no-such-secret-in-any-row",

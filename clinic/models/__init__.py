@@ -7,6 +7,7 @@ from clinic.models.place import Closure, OpeningHours, Site, Weekday
 from clinic.models.resource import Absence, Resource, ResourceKind, WorkingHours
 from clinic.models.screening import ScreeningAnswer
 from clinic.models.sign_in import SecondFactorRule
+from clinic.models.waiting import EarlierOffer, EarlierWish, FreedTime, WishClosed
 from clinic.models.worklist import Outcome, WorklistHold, WorklistNote
 
 __all__ = [
@@ -19,6 +20,9 @@ __all__ = [
     "CallRequest",
     "Claim",
     "Closure",
+    "EarlierOffer",
+    "EarlierWish",
+    "FreedTime",
     "ImportFile",
     "ImportKind",
     "Message",
@@ -35,6 +39,7 @@ __all__ = [
     "Sending",
     "Site",
     "Weekday",
+    "WishClosed",
     "WorkingHours",
     "WorklistHold",
     "WorklistNote",

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.utils.translation import gettext_lazy as _
 
+from clinic.models.freeing import notes_freed
 from clinic.models.place import Site
 from clinic.models.resource import Resource
 from patients.models import Patient
@@ -155,6 +156,7 @@ class Claim(models.Model):
     class Meta:
         verbose_name = _("claim")
         verbose_name_plural = _("claims")
+        triggers = [notes_freed("resource_id")]
         indexes = [models.Index(fields=["resource", "starts_at"], include=["ends_at"], name="claim_busy_time")]
         constraints = [
             no_overlap(name="claim_no_overlap", of="resource", message=_("This time has just been taken.")),

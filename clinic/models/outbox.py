@@ -110,6 +110,7 @@ class MessageKind(models.TextChoices):
     PRE_CARE = "pre_care", _("care before a visit")
     AFTERCARE = "aftercare", _("care after a visit")
     RESULT = "result", _("final result")
+    EARLIER = "earlier", _("an earlier time is free")
 
 
 # What the clinic sends of its own accord, and what a patient gets one of a day at most. The other kinds answer

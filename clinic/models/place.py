@@ -7,6 +7,8 @@ from django.db.models import F, Func, Q
 from django.utils.translation import gettext_lazy as _
 from timezone_field import TimeZoneField
 
+from clinic.models.freeing import notes_freed
+
 
 class Weekday(models.IntegerChoices):
     MONDAY = 0, _("Monday")
@@ -104,6 +106,7 @@ class Closure(models.Model):
     class Meta:
         verbose_name = _("closure")
         verbose_name_plural = _("closures")
+        triggers = [notes_freed("site_id")]
         indexes = [models.Index(fields=["site", "ends_at"], name="closure_by_site")]
         constraints = [models.CheckConstraint(condition=Q(starts_at__lt=F("ends_at")), name="closure_not_empty")]
 

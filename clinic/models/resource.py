@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.utils.translation import gettext_lazy as _
 
+from clinic.models.freeing import notes_freed
 from clinic.models.place import OnOneDay, Site, Weekday
 from treatments.models import DeviceKind, Treatment
 
@@ -132,6 +133,7 @@ class Absence(models.Model):
     class Meta:
         verbose_name = _("absence")
         verbose_name_plural = _("absences")
+        triggers = [notes_freed("resource_id")]
         indexes = [models.Index(fields=["resource", "ends_at"], name="absence_by_resource")]
         constraints = [models.CheckConstraint(condition=Q(starts_at__lt=F("ends_at")), name="absence_not_empty")]
 

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from clinic import delivery, ladder, links, messages
 from clinic.models import Message, MessageState, ReminderLink, Sending
-from clinic.models.outbox import CARE, REMINDERS, TELL_OF_VISITS
+from clinic.models.outbox import CARE, REMINDERS, TELL_OF_VISITS, MessageKind
 from clinic.services import recheck
 from patients.models import Channel
 
@@ -194,7 +194,8 @@ def _send(to_send: Sequence[ToSend], token: uuid.UUID, clock: Clock) -> Counter[
     if not to_send:
         return Counter()
     ledger = _Ledger(token, clock, [message for message, _facts in to_send])
-    secrets = _links([message for message, facts in to_send if message.maintenance_id or facts.care], clock)
+    asking = [m for m, facts in to_send if m.maintenance_id or facts.care or m.kind == MessageKind.EARLIER]
+    secrets = _links(asking, clock)
     own = messages.own_words()
     with delivery.Mailer() as mailer, ledger:
         try:

@@ -12,10 +12,20 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from clinic import ladder
-from clinic.models import Appointment, AppointmentStatus, Message, MessageState, ReminderStep, Site, WorklistNote
+from clinic.models import (
+    Appointment,
+    AppointmentStatus,
+    EarlierOffer,
+    Message,
+    MessageState,
+    ReminderStep,
+    Site,
+    WorklistNote,
+)
 from clinic.models.outbox import REMINDERS, TELL_OF_VISITS, MessageKind, StepSubject, edition_of, said_of
 from clinic.services import caring
 from clinic.services.caring import Told
+from clinic.services.openings import why_closed
 from patients.models import Channel, Consent, Patient, Purpose
 from treatments.models import Maintenance, MaintenanceState
 
@@ -342,6 +352,8 @@ def _what_is_true(message: Message, facts: _Facts, now: datetime) -> Send:
         if message.appointment:
             return Send(message.appointment.site, (message.appointment.starts_at,), care=True)
         return Send(_home(message, facts), ())
+    if message.kind == MessageKind.EARLIER:
+        return _true_of_offer(message, now)
     if message.appointment:
         return _true_of_visit(message, message.appointment, now)
     if message.series_id:
@@ -368,6 +380,16 @@ def _true_of_visit(message: Message, visit: Appointment, now: datetime) -> Send:
     elif message.kind == MessageKind.CHANGE and message.counts_from != edition_of(visit):
         raise _NotDue(_("The visit was moved again."))
     return Send(visit.site, (visit.starts_at,))
+
+
+def _true_of_offer(message: Message, now: datetime) -> Send:
+    # Looked up one by one: they are few, and each asks the diary.
+    offer = EarlierOffer.objects.select_related(
+        "wish__appointment__patient", "wish__appointment__site", "wish__appointment__treatment"
+    ).get(message=message)
+    if why := why_closed(offer, now=now):
+        raise _NotDue(why)
+    return Send(offer.wish.appointment.site, (offer.starts_at,))
 
 
 def _true_of_maintenance(message: Message, facts: _Facts) -> Send:

@@ -23,6 +23,7 @@ from clinic.models import LIVE, Appointment, AppointmentStatus, Resource
 from clinic.permissions import staff_required
 from clinic.services import booking, late, missing, ripple, screening, undo
 from clinic.services.late import Late
+from clinic.views import desk_waiting
 from clinic.views.desk_day import possible_actions, visits
 from patients.errors import Refused
 from patients.services import record_view
@@ -53,7 +54,8 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
     now = timezone.now()
     appointment = _get(pk)
     record_view(patient=appointment.patient, page="desk:appointment", by=request.user, now=now)
-    return render(request, "desk/appointment.html", _described(appointment, now=now))
+    context = _described(appointment, now=now) | desk_waiting.about(appointment, now=now)
+    return render(request, "desk/appointment.html", context)
 
 
 def _get(pk: int) -> Appointment:

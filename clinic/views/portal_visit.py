@@ -21,7 +21,7 @@ from clinic.services import course_view, portal, screening
 from clinic.services.booking import NotBookable, NotChangeable
 from clinic.services.portal import MoveOptions, Time
 from clinic.services.ripple import Outlook
-from clinic.views import portal_care
+from clinic.views import portal_care, portal_waiting
 from clinic.views.portal_page import own_visit, patient_required
 from patients.errors import Refused
 from patients.models import Patient
@@ -41,7 +41,8 @@ class Later:
 def visit(request: HttpRequest, patient: Patient, pk: int) -> HttpResponse:
     appointment = own_visit(patient, pk)
     now = timezone.now()
-    return render(request, "portal/visit.html", described(appointment, now=now))
+    context = described(appointment, now=now) | portal_waiting.about(appointment, now=now)
+    return render(request, "portal/visit.html", context)
 
 
 def described(appointment: Appointment, *, now: datetime) -> dict:

@@ -22,6 +22,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from clinic import walltime
 from clinic.models import Appointment, Site
+from clinic.models.outbox import MessageKind
 from clinic.services import links
 from clinic.services.booking import BookingError
 from clinic.services.course import NoVisitLength
@@ -83,6 +84,9 @@ def _due(request: HttpRequest, secret: str, said: str = "") -> HttpResponse:
         opened = links.open_(secret, now=now)
     except LinkClosed:
         return _closed(request, secret)
+    if opened.message.kind == MessageKind.EARLIER:
+        # The address in a text message is short, and the same for all kinds.
+        return redirect("link:earlier", secret)
     context = _about(opened) | {"said": said}
     if not opened.open:
         return page(request, "portal/due_settled.html", secret, opened.patient, **context)
@@ -178,9 +182,13 @@ def _about(opened: Opened) -> dict[str, object]:
     site = opened.site
     return {
         "site": site,
-        "phone_link": "".join(c for c in site.phone if c.isdigit() or c == "+") if site else "",
+        "phone_link": phone_link(site),
         "booked": [(visit, _own_zone(opened.patient, visit.site, visit)) for visit in opened.booked],
     }
+
+
+def phone_link(site: Site | None) -> str:
+    return "".join(c for c in site.phone if c.isdigit() or c == "+") if site else ""
 
 
 def _own_zone(patient: Patient, site: Site, visit: Appointment):

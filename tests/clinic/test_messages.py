@@ -37,6 +37,7 @@ def said(world, kind: str, starts=STARTS[:1], **patient) -> tuple[str, str]:
         pytest.param("pre_care", "Harbour: before your visit on Tue 10 Mar 2026, 14:30", id="care before a visit"),
         pytest.param("aftercare", "Harbour: after your visit", id="care after a visit"),
         pytest.param("result", "Harbour: we would like to see you", id="final result"),
+        pytest.param("earlier", "Harbour: an earlier time, Tue 10 Mar 2026, 14:30", id="an earlier time"),
     ],
 )
 def test_each_kind_has_a_subject_and_a_text_with_name_and_link(world, settings, kind, subject):
@@ -62,6 +63,7 @@ def test_every_kind_of_message_is_tried_above():
         "pre_care",
         "aftercare",
         "result",
+        "earlier",
     }
 
 

@@ -29,10 +29,9 @@ from patients.dry_runs import (
     changed_meanwhile,
     one_at_a_time,
 )
-from patients.forms import EARLIEST_BIRTH
 from patients.likeness import Alike, alike
 from patients.models import Channel, Consent, Patient, Purpose
-from patients.search import tidy
+from patients.reading import LineReader
 from patients.tables import Column, Line, Problem
 
 SOURCE = "import"
@@ -147,25 +146,9 @@ def described(name: str, born: date | None, phone: object, email: str) -> str:
 # --- What the lines say -------------------------------------------------------------------------------------------
 
 
-class _Reader:
-    """One line, read column by column; what is wrong is gathered, not raised."""
-
+class _Reader(LineReader):
     def __init__(self, line: Line, *, today: date) -> None:
-        self.line, self.today = line, today
-        self.problems: list[Problem] = []
-
-    def wrong(self, name: str, reason: str) -> None:
-        self.problems.append(Problem(self.line.number, TITLES.get(name, ""), reason))
-
-    def said(self, name: str) -> str:
-        return self.line.cells.get(name, "")
-
-    def text(self, name: str) -> str:
-        said = self.said(name)
-        if len(said) > LONGEST[name]:
-            self.wrong(name, _("Longer than %d characters.") % LONGEST[name])
-            return ""
-        return tidy(said)
+        super().__init__(line, titles=TITLES, longest=LONGEST, today=today)
 
     def email(self) -> str:
         if said := self.text("email"):
@@ -184,20 +167,6 @@ class _Reader:
             self.wrong("phone", _("Write the number in full: 020 7946 0018 or +44 20 7946 0018."))
         return number
 
-    def day(self, name: str) -> date | None:
-        if not (said := self.said(name)):
-            return None
-        day = tables.day_of(said)
-        if day is None:
-            self.wrong(name, str(tables.NOT_A_DAY))
-        elif day > self.today:
-            self.wrong(name, _("This day is still to come. Look at the year."))
-        elif day < EARLIEST_BIRTH:
-            self.wrong(name, _("This is too long ago. Look at the year."))
-        else:
-            return day
-        return None
-
     def language(self) -> str:
         said = self.said("language")
         language = LANGUAGES.get(said.casefold()) if said else settings.LANGUAGE_CODE
@@ -208,12 +177,8 @@ class _Reader:
     def consents(self) -> tuple[tuple[str, str, bool], ...]:
         found = []
         for name, (purpose, channel) in CONSENTS.items():
-            if said := self.said(name):
-                granted = tables.yes_or_no(said)
-                if granted is None:
-                    self.wrong(name, _("Write yes or no, or leave it empty."))
-                else:
-                    found.append((purpose, channel, granted))
+            if (granted := self.yes_or_no(name)) is not None:
+                found.append((purpose, channel, granted))
         return tuple(found)
 
     def person(self) -> Person:
@@ -222,15 +187,15 @@ class _Reader:
             reference=self.text("reference"),
             given_name=self.text("given_name"),
             family_name=self.text("family_name"),
-            date_of_birth=self.day("date_of_birth"),
+            date_of_birth=self.past_day("date_of_birth"),
             email=self.email(),
             phone=self.phone(),
             language=self.language(),
             notes=self.said("notes"),
             consents=self.consents(),
-            consented_on=self.day("consent_date"),
+            consented_on=self.past_day("consent_date"),
         )
-        if not person.given_name and not any(problem.title == TITLES["given_name"] for problem in self.problems):
+        if not person.given_name and not self.is_wrong("given_name"):
             self.wrong("given_name", _("Everybody needs a given name."))
         if person.consents and not self.said("consent_date"):
             self.wrong("consent_date", _("Say on which day the patient agreed or refused."))

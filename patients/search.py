@@ -56,10 +56,10 @@ def find(text: str, *, limit: int = 20) -> list[Patient]:
     return []
 
 
-def tidy(text: str) -> str:
+def tidy(text: str, *, longest: int = LONGEST) -> str:
     """`text` without control characters and lone surrogates, composed, in one line and of bounded length."""
-    kept = "".join(sign for sign in text[: 4 * LONGEST] if sign.isspace() or not _controls(sign))
-    return " ".join(unicodedata.normalize("NFC", kept).split())[:LONGEST].strip()
+    kept = "".join(sign for sign in text[: 4 * longest] if sign.isspace() or not _controls(sign))
+    return " ".join(unicodedata.normalize("NFC", kept).split())[:longest].strip()
 
 
 def _controls(sign: str) -> bool:

@@ -11,9 +11,10 @@ from clinic.models import ImportFile, ImportKind
 from patients import importing as patients
 from patients.dry_runs import Done, DryRun, too_much
 from patients.tables import Column
+from treatments import importing as courses
 
 KEEPS = timedelta(hours=1)
-IMPORTERS = {ImportKind.PATIENTS: patients}
+IMPORTERS = {ImportKind.PATIENTS: patients, ImportKind.COURSES: courses}
 
 
 def columns(kind: ImportKind) -> tuple[Column, ...]:

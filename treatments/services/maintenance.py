@@ -1,6 +1,7 @@
 """The life of a maintenance cycle: open, decide, defer, decline, close, and the next."""
 
 from datetime import date, datetime
+from typing import Any
 
 from dateutil.relativedelta import relativedelta
 from django.contrib.auth.models import User
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from patients.errors import Refused
 from treatments import rules
-from treatments.models import Maintenance, MaintenanceState, Series, Treatment
+from treatments.models import Maintenance, MaintenanceState, Protocol, Series, Treatment
 from treatments.terms import MaintenanceRule
 
 LAPSES_AFTER_MONTHS = 12
@@ -32,14 +33,7 @@ def open_all(*, series: Series, now: datetime) -> list[Maintenance]:
 
 
 def _open(series: Series, number: int, rule: MaintenanceRule, *, cycle: int, anchor: date) -> Maintenance:
-    due = rules.due(rule, anchor)
-    values = {
-        "treatment": _treatment(series, rule),
-        "state": rules.opens(rule),
-        "anchor": anchor,
-        "calculated_from": due.from_ if due else None,
-        "calculated_by": due.by if due else None,
-    }
+    values = {"treatment": treatment_of(rule, series.protocol), **calculated(rule, anchor)}
     # A cycle that was withdrawn when its series was reopened comes back; what was decided of it meanwhile stays.
     row = Maintenance.objects.filter(series=series, rule=number, cycle=cycle).first()
     if row is None:
@@ -51,10 +45,22 @@ def _open(series: Series, number: int, rule: MaintenanceRule, *, cycle: int, anc
     return _set(row, settled_at=None, settled_by=None, reason="", **values)
 
 
-def _treatment(series: Series, rule: MaintenanceRule) -> Treatment:
+def calculated(rule: MaintenanceRule, anchor: date) -> dict[str, Any]:
+    """What the rule says of a cycle counted from `anchor`: the state it opens in, and the days."""
+    due = rules.due(rule, anchor)
+    return {
+        "state": rules.opens(rule),
+        "anchor": anchor,
+        "calculated_from": due.from_ if due else None,
+        "calculated_by": due.by if due else None,
+    }
+
+
+def treatment_of(rule: MaintenanceRule, protocol: Protocol) -> Treatment:
+    """What is given at a cycle of `rule`."""
     # By name, because terms outlive the catalogue: a treatment renamed since is found again under its agreed name.
     if rule.treatment is None:
-        return series.protocol.treatment
+        return protocol.treatment
     return Treatment.objects.get_or_create(name=rule.treatment)[0]
 
 

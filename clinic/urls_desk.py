@@ -3,6 +3,7 @@
 from django.urls import path
 
 from clinic.views import (
+    desk_add_ons,
     desk_appointments,
     desk_day,
     desk_diary,
@@ -34,6 +35,7 @@ urlpatterns = [
     path("appointments/<int:pk>/cancel/", desk_appointments.cancel, name="appointment-cancel"),
     path("appointments/<int:pk>/move/", desk_move.move, name="appointment-move"),
     path("appointments/<int:pk>/change/<slug:kind>/", desk_move.change, name="appointment-change"),
+    path("appointments/<int:pk>/add-ons/", desk_add_ons.change, name="appointment-add-ons"),
     path("appointments/<int:pk>/undo/", desk_move.undo, name="appointment-undo"),
     path("appointments/<int:pk>/earlier/", desk_waiting.wish, name="appointment-earlier"),
     path("waiting/", desk_waiting.show, name="waiting"),

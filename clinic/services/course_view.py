@@ -29,6 +29,7 @@ class Step:
     label: str
     when: str = ""
     detail: str = ""
+    add_ons: tuple[str, ...] = ()
     day: date | None = None
     window: Window | None = None
     due: Due | None = None
@@ -131,15 +132,20 @@ def _session(
     today: date,
     first: bool,
 ) -> Step:
-    label = _("Session %d") % session.number
+    label, add_ons = _("Session %d") % session.number, tuple(session.add_ons)
     if session.state == SessionState.ATTENDED:
         if session.attended_on is None:
-            return Step(state="done", label=label, when=_("day not known"), session=session.pk)
+            return Step(state="done", label=label, add_ons=add_ons, when=_("day not known"), session=session.pk)
         return Step(
-            state="done", label=label, when=in_words(session.attended_on), day=session.attended_on, session=session.pk
+            state="done",
+            label=label,
+            add_ons=add_ons,
+            when=in_words(session.attended_on),
+            day=session.attended_on,
+            session=session.pk,
         )
     if session.state == SessionState.SKIPPED:
-        return Step(state="skipped", label=label, detail=session.reason, session=session.pk)
+        return Step(state="skipped", label=label, add_ons=add_ons, detail=session.reason, session=session.pk)
     if appointment is not None and appointment.status in LIVE:
         day = day_of(appointment.starts_at, appointment.site.time_zone)
         detail = _with_whom(appointment)
@@ -150,6 +156,7 @@ def _session(
         return Step(
             state="booked",
             label=label,
+            add_ons=add_ons,
             when=at(appointment),
             detail=detail,
             day=day,
@@ -158,10 +165,11 @@ def _session(
             appointment=appointment.pk,
         )
     if series.state == SeriesState.STOPPED:
-        return Step(state="skipped", label=label, detail=_("series stopped"), session=session.pk)
+        return Step(state="skipped", label=label, add_ons=add_ons, detail=_("series stopped"), session=session.pk)
     return Step(
         state="to_book",
         label=label,
+        add_ons=add_ons,
         when=span(window.earliest, window.latest) if window else _not_dated(spacing, first=first),
         detail=_missed(appointment) or _urgency(window, today),
         window=window,

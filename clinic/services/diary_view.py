@@ -35,8 +35,9 @@ Stretch = tuple[datetime, datetime]
 # it lies since), not what stands in it.
 FINGERPRINT = """
     SELECT md5(coalesce(string_agg(version, ' ' ORDER BY version), '')) FROM (
-        SELECT 'visit ' || visit.xmin || visit.ctid || patient.xmin || patient.ctid AS version
+        SELECT concat('visit ', visit.xmin, visit.ctid, patient.xmin, patient.ctid, session.xmin) AS version
         FROM clinic_appointment visit JOIN patients_patient patient ON patient.id = visit.patient_id
+        LEFT JOIN treatments_session session ON session.id = visit.session_id
         WHERE visit.site_id = %(site)s AND visit.starts_at >= %(start)s AND visit.starts_at < %(end)s
         UNION ALL
         SELECT 'answer ' || answer.id
@@ -91,6 +92,7 @@ class Visit:
     patient: str
     treatment: str
     which: str
+    add_ons: tuple[str, ...]
     practitioner: str
     room: str
     parts: tuple[Part, ...]
@@ -206,6 +208,7 @@ def _visits(site: Site, start: datetime, end: datetime, *, by: str, now: datetim
             "maintenance_id",
             "practitioner__name",
             "room__name",
+            "session__add_ons",
             "phases",
             "outside_window_reason",
             "status_at",
@@ -218,7 +221,7 @@ def _visits(site: Site, start: datetime, end: datetime, *, by: str, now: datetim
 
 def _visit(values: tuple, zone: ZoneInfo, now: datetime, screened: screening.State | None) -> Visit:
     pk, column, starts_at, ends_at, status, given, family, email, phone, treatment, number, count, cycle, *rest = values
-    practitioner, room, phases, outside, status_at = rest
+    practitioner, room, add_ons, phases, outside, status_at = rest
     screened_words = missing.screening_words(
         screened, day=walltime.day_of(starts_at, zone), today=walltime.day_of(now, zone)
     )
@@ -236,6 +239,7 @@ def _visit(values: tuple, zone: ZoneInfo, now: datetime, screened: screening.Sta
         patient=f"{given} {family}".strip(),
         treatment=treatment,
         which=_which(number, count, cycle),
+        add_ons=tuple(add_ons or ()),
         practitioner=practitioner or "",
         room=room or "",
         parts=parts,

@@ -37,6 +37,7 @@ def owe_confirmation(
     appointment: Appointment | None = None,
     series: Series | None = None,
     counts_from: str,
+    wait: timedelta = AT_ONCE,
 ) -> None:
     """Owe one confirmation: of a single visit, or of everything booked of a series.
 
@@ -52,6 +53,7 @@ def owe_confirmation(
         series=series,
         counts_from=counts_from,
         now=now,
+        wait=wait,
         not_after=not_after,
     )
 

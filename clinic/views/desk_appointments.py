@@ -89,6 +89,9 @@ def _described(appointment: Appointment, *, now: datetime) -> dict:
         == walltime.day_of(starts_at, zone),
         "stages": list(_stages(appointment)),
         "devices": _devices(appointment),
+        "add_ons": session.add_ons if session is not None else [],
+        "offered": session.series.terms.choosable if session is not None else (),
+        "included": session.series.terms.included if session is not None else (),
         "status_by": _name(appointment.status_by),
         "actions": [
             *possible_actions(appointment.status, starts_at=starts_at, zone=zone, now=now),
@@ -138,6 +141,7 @@ def _stages(appointment: Appointment) -> Iterator[Stage]:
             _("practitioner") if phase.get("practitioner") else "",
             _("room") if phase.get("room") else "",
             phase.get("device_kind") or "",
+            *phase.get("also", []),
         ]
         yield Stage(phase["name"], at, end, ", ".join(need for need in needs if need))
         at = end

@@ -39,6 +39,7 @@ class Row:
     session_number: int | None
     sessions: int | None
     maintenance: bool
+    add_ons: Sequence[str]
     practitioner: str
     room: str
     outside_window: bool
@@ -144,6 +145,7 @@ def visits(which: Q, *, zone: ZoneInfo, now: datetime) -> list[Row]:
             "maintenance_id",
             "practitioner__name",
             "room__name",
+            "session__add_ons",
             "outside_window_reason",
             "patient__email",
             "patient__phone",
@@ -171,7 +173,7 @@ def _row(
     pk, starts_at, ends_at, status, patient, given, family, treatment, number, count, series, again, cycle, *rest = (
         values
     )
-    practitioner, room, outside, email, phone, phases, _status_at = rest
+    practitioner, room, add_ons, outside, email, phone, phases, _status_at = rest
     day, today = walltime.day_of(starts_at, zone), walltime.day_of(now, zone)
     lacking = missing.words(
         reachable=bool(email or phone),
@@ -192,6 +194,7 @@ def _row(
         session_number=number,
         sessions=count,
         maintenance=cycle is not None,
+        add_ons=add_ons or (),
         practitioner=practitioner or "",
         room=room or "",
         outside_window=bool(outside),

@@ -89,6 +89,7 @@
     [
       `${clock(visit.start)}–${clock(visit.end)} ${visit.patient}`,
       [visit.treatment, visit.which].filter(Boolean).join(" "),
+      visit.add_ons.map((name) => `+ ${name}`).join(", "),
       words[visit.status],
       ...visit.parts.map((part) => `${part.name} ${part.minutes} min`),
       visit.practitioner,
@@ -116,6 +117,7 @@
     );
     const what = element("span", "card-what", visit.treatment);
     if (visit.which) what.append(" ", element("span", "card-which", visit.which));
+    for (const name of visit.add_ons) what.append(" ", element("span", "card-which", `+ ${name}`));
     link.append(phases(visit), first, what);
     if (visit.missing.length) {
       const missing = element("span", "card-missing");

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from clinic import walltime
 from clinic.models import Appointment, Claim, Closure, Message
 from clinic.ripple import effects, in_order, released, stands
-from clinic.services import booking, course, outbox, ripple
+from clinic.services import booking, course, outbox, ripple, sessions
 from clinic.services.booking import NotBookable, NotChangeable, TimeTaken
 from clinic.services.course import Order, OutsideWindow
 from clinic.services.ripple import Change, NotPossible
@@ -20,7 +20,6 @@ from tests.clinic.test_booking import a_visit
 from tests.world import LONDON, NOW, TODAY, at
 from treatments import rules
 from treatments.models import Series
-from treatments.services import series as courses
 from treatments.terms import Spacing
 
 WEEKS = Spacing(4, 5, 6, "week")
@@ -418,10 +417,10 @@ class TestDoing:
     def test_a_session_is_dropped_and_the_following_planned_again(self, world, series):
         booking.attend(appointment=visit(1), by=world.desk, now=at("2026-03-03 12:00"))
 
-        ripple.carry_out_for_session(
+        sessions.drop(
             session=series.sessions.get(number=2),
+            reason="Enough after five",
             site=world.site,
-            change=Change(kind="drop", reason="Enough after five"),
             following="replan",
             by=world.desk,
             now=at("2026-03-04 09:00"),
@@ -432,12 +431,10 @@ class TestDoing:
         assert date(2026, 3, 31) <= walltime.day_of(visit(3).starts_at, LONDON) <= date(2026, 4, 14)
 
     def test_a_session_is_added_and_planned_after_the_last(self, world, series):
-        added = courses.add(series=series)
-
-        ripple.carry_out_for_session(
-            session=added,
+        sessions.add(
+            series=series,
+            number=4,
             site=world.site,
-            change=Change(kind="add"),
             following="replan",
             by=world.desk,
             now=NOW,

@@ -1,8 +1,15 @@
 """A change of one visit and what it does to the later ones of its course: shown first, then done as a whole."""
 
-from clinic.services.ripple.carrying_out import NeedsAnAnswer, NotPossible, carry_out, carry_out_for_session, missed
+from clinic.services.ripple.carrying_out import (
+    NeedsAnAnswer,
+    NotPossible,
+    carry_out,
+    carry_out_in,
+    lock_course,
+    missed,
+)
 from clinic.services.ripple.outlook import Outlook, look, options, place_then
-from clinic.services.ripple.scene import Change, Following, Scene, scene_of, scene_of_session
+from clinic.services.ripple.scene import Change, Following, Scene, scene_of, scene_of_series, scene_of_session
 from clinic.services.ripple.staying import stay_with
 
 __all__ = [
@@ -13,12 +20,14 @@ __all__ = [
     "Outlook",
     "Scene",
     "carry_out",
-    "carry_out_for_session",
+    "carry_out_in",
+    "lock_course",
     "look",
     "missed",
     "options",
     "place_then",
     "scene_of",
+    "scene_of_series",
     "scene_of_session",
     "stay_with",
 ]

@@ -1,6 +1,6 @@
 """Do what was foreseen: one visit changed, and the later ones as chosen; all of it, or nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
 from clinic import ripple
-from clinic.models import Appointment, Message, Resource, Site
+from clinic.models import Appointment, Message, Resource
 from clinic.models.outbox import MessageKind, MessageState, edition_of
 from clinic.planning import Choice
 from clinic.services import booking, outbox
@@ -17,7 +17,7 @@ from clinic.services import course as planned
 from clinic.services.booking import NotBookable, NotChangeable, TimeTaken
 from clinic.services.course import OVERRIDE, OutsideWindow
 from clinic.services.ripple.outlook import Outlook, leaving, look, order_like
-from clinic.services.ripple.scene import Change, Following, Scene, alone, scene_of, scene_of_session
+from clinic.services.ripple.scene import Change, Following, Scene, scene_of
 from clinic.services.transactions import whole
 from treatments.models import Series, Session
 from treatments.services import add_ons
@@ -62,7 +62,6 @@ def missed(*, appointment: Appointment, by: User, now: datetime) -> Appointment:
     return Appointment.objects.select_related("patient", "session").get(pk=appointment.pk)
 
 
-@whole
 def carry_out(
     *,
     appointment: Appointment,
@@ -82,11 +81,43 @@ def carry_out(
     patient is owed one message, after the time in which it can be taken back. Raises TimeTaken whose `lost` are session
     numbers, NotPossible, OutsideWindow, NotBookable or NotChangeable.
     """
+    return carry_out_in(
+        lambda: _locked(appointment),
+        change=change,
+        following=following,
+        picks=picks,
+        released=released,
+        outside_reason=outside_reason,
+        tell=tell,
+        by=by,
+        now=now,
+        key=key,
+    )
+
+
+@whole
+def carry_out_in(
+    scene: Callable[[], Scene],
+    *,
+    change: Change,
+    following: Following = "only",
+    picks: Mapping[int, Choice] | None = None,
+    released: Sequence[int] | None = None,
+    outside_reason: str = "",
+    tell: bool = True,
+    by: User,
+    now: datetime,
+    key: UUID,
+) -> list[Appointment]:
+    """The same for a change that is more than one of a visit.
+
+    `scene` is asked for inside the transaction. It locks the course first (`lock_course`), and stores what the change
+    itself is, where that is not a matter of the diary.
+    """
 
     def work() -> list[Appointment]:
-        scene = _locked(appointment)
         return _carry_out(
-            look(scene, change, following, now=now, picks=picks),
+            look(scene(), change, following, now=now, picks=picks),
             released=released,
             outside_reason=outside_reason,
             tell=tell,
@@ -99,49 +130,19 @@ def carry_out(
         return booking.once(key=key, by=by, now=now, work=work)
 
 
-@whole
-def carry_out_for_session(
-    *,
-    session: Session,
-    site: Site,
-    change: Change,
-    following: Following = "only",
-    picks: Mapping[int, Choice] | None = None,
-    outside_reason: str = "",
-    tell: bool = True,
-    by: User,
-    now: datetime,
-    key: UUID,
-) -> list[Appointment]:
-    """The same for a session that is dropped, or that was added, whether it is booked or not."""
-
-    def work() -> list[Appointment]:
-        Series.objects.select_for_update(no_key=True).get(pk=session.series_id)
-        return _carry_out(
-            look(scene_of_session(session, site=site), change, following, now=now, picks=picks),
-            released=None,
-            outside_reason=outside_reason,
-            tell=tell,
-            by=by,
-            now=now,
-            key=key,
-        )
-
-    with pghistory.context(change=str(key)):
-        return booking.once(key=key, by=by, now=now, work=work)
+def lock_course(series: int) -> Series:
+    """A series by its key, of which nobody else can change a visit before the caller's transaction ends."""
+    # All of the course at once and in one order, so that two changes of one course wait for one another.
+    visits = Appointment.objects.filter(session__series=series).order_by("pk")
+    list(visits.select_for_update(no_key=True, of=["self"]).values_list("pk", flat=True))
+    return Series.objects.select_for_update(no_key=True).get(pk=series)
 
 
 def _locked(appointment: Appointment) -> Scene:
-    """The scene, in which nobody else can change anything before the caller's transaction ends."""
-    if appointment.session_id is None:
-        locked = booking.locked(appointment)
-        return alone(locked)
-    # All of the course at once and in one order, so that two changes of one course wait for one another.
-    same_course = Appointment.objects.filter(session__series__sessions=appointment.session_id)
-    list(same_course.select_for_update(no_key=True, of=["self"]).order_by("pk").values_list("pk", flat=True))
-    locked = booking.locked(appointment)
-    Series.objects.select_for_update(no_key=True).get(sessions=locked.session_id)
-    return scene_of(locked)
+    """The scene of one visit, in which nobody else can change anything."""
+    if appointment.session is not None:
+        lock_course(appointment.session.series_id)
+    return scene_of(booking.locked(appointment))
 
 
 def _carry_out(
@@ -174,7 +175,8 @@ def _carry_out(
     untold = _untold(outlook)
     if change.kind == "add_ons":
         add_ons.choose(series=scene.series, add_ons={scene.number: change.add_ons})
-    touched += _hold(outlook, resources, reasons, by=by, now=now)
+    held = _hold(outlook, resources, reasons, by=by, now=now)
+    touched += held
     # What stays where it is and is outside now carries the reason too.
     for number in outlook.outside:
         if number in scene.appointments and number not in outlook.moved and number in after.booked:
@@ -185,7 +187,7 @@ def _carry_out(
         booking.end_attended(appointment, by=by, now=now)
         touched.append(appointment)
     if tell:
-        _tell(outlook, now=now, key=key)
+        _tell(outlook, dict(zip((*outlook.moved, *outlook.placed), held, strict=True)), now=now, key=key)
     for visit in untold:
         outbox.owe_change(appointment=visit, now=now, wait=outbox.TO_UNDO)
     return list({a.pk: a for a in touched}.values())
@@ -202,12 +204,14 @@ def _check(outlook: Outlook, *, released: Sequence[int] | None, outside_reason: 
         assert change.choice is not None
         if change.kind == "attended" and change.choice.day > scene.today(now):
             raise NotChangeable(_("The visit is still ahead. It can be recorded from its day on."))
+    elif change.kind == "drop" and not change.reason:
+        raise NotChangeable(_("Note why the session is dropped."))
     elif change.kind in ("cancel", "no_show") and appointment is None:
         raise NotChangeable(_("This appointment has been changed meanwhile. Please look at it again."))
     if outlook.impossible:
         listed = ", ".join(map(str, outlook.impossible))
         raise NotPossible(
-            _("Not free at the same time of day: session %s. Choose another way for the following.") % listed,
+            _("Not free at the same time of day: session %s. Shift the others only, or choose another way.") % listed,
             outlook.impossible,
         )
     if released is not None and set(released) != set(outlook.released):
@@ -311,8 +315,11 @@ def _untold(outlook: Outlook) -> list[Appointment]:
     return [visit for visit in same if (visit.pk, edition_of(visit)) in owed]
 
 
-def _tell(outlook: Outlook, *, now: datetime, key: UUID) -> None:
-    """One message for the whole of it, or none where nothing changes for the patient."""
+def _tell(outlook: Outlook, held: Mapping[int, Appointment], *, now: datetime, key: UUID) -> None:
+    """One message for the whole of it, or none where nothing changes for the patient.
+
+    `held` are the visits that have a new time now, by number.
+    """
     scene, kind = outlook.scene, outlook.change.kind
     mine = scene.number
     # The patient was there, or knows that nobody came; only what follows is news. A visit that begins when it did is
@@ -324,10 +331,16 @@ def _tell(outlook: Outlook, *, now: datetime, key: UUID) -> None:
     if not moved and not cancelled and not outlook.placed:
         return
     wait = outbox.TO_UNDO
-    if len(moved) == 1 and not cancelled and not outlook.placed:
-        outbox.owe_change(appointment=scene.appointments[moved[0]], now=now, wait=wait)
-    elif len(cancelled) == 1 and not moved and not outlook.placed:
-        outbox.owe_cancellation(appointment=scene.appointments[cancelled[0]], now=now, wait=wait)
-    else:
+    one = next(iter({*moved, *cancelled, *outlook.placed})) if len({*moved, *cancelled, *outlook.placed}) == 1 else None
+    if one is None:
         assert scene.series is not None
         outbox.owe_series_change(series=scene.series, counts_from=str(key), now=now, wait=wait)
+    elif one in outlook.placed and one not in cancelled:
+        outbox.owe_confirmation(
+            patient=scene.course.patient, appointment=held[one], counts_from=str(key), now=now, wait=wait
+        )
+    elif one in outlook.placed or one in moved:
+        # Given up and booked anew, it is one visit that has moved, as far as the patient is concerned.
+        outbox.owe_change(appointment=held[one], now=now, wait=wait)
+    else:
+        outbox.owe_cancellation(appointment=scene.appointments[one], now=now, wait=wait)

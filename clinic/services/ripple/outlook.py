@@ -26,9 +26,9 @@ EARLIER_DAYS = 14
 class Outlook:
     """What a change would come to, with one choice for the later sessions.
 
-    `effects` are those on the changed session, where it stays part of the course, and on all later ones. `kept` are
-    where each of them ends. `impossible`: cannot be shifted, because something is not free. `outside`: needs the right
-    to be outside its window, and a reason.
+    `effects` are those on the changed session, where it stays part of the course, and on all later ones. `stuck`: they
+    cannot be shifted, because something is not free then. `outside`: needs the right to be outside its window, and a
+    reason.
     """
 
     scene: Scene
@@ -36,9 +36,14 @@ class Outlook:
     following: Following
     after: Course
     effects: tuple[Effect, ...]
-    impossible: tuple[int, ...]
+    stuck: tuple[int, ...]
     outside: tuple[int, ...]
     proposal: Proposal | None
+
+    @property
+    def impossible(self) -> tuple[int, ...]:
+        """Later sessions for which the choice makes no provision."""
+        return self.stuck if self.following == "shift" else ()
 
     @property
     def later(self) -> tuple[Effect, ...]:
@@ -75,19 +80,31 @@ class Outlook:
 
 
 def look(
-    scene: Scene, change: Change, following: Following, *, now: datetime, picks: Mapping[int, Choice] | None = None
+    scene: Scene,
+    change: Change,
+    following: Following,
+    *,
+    now: datetime,
+    picks: Mapping[int, Choice] | None = None,
+    open_too: bool = False,
 ) -> Outlook:
     """What `change` would come to. Stores nothing.
 
     With `picks`, the later visits that get another time get the one given there, by number, as a page has shown it;
-    without, it is looked for.
+    without, it is looked for. To plan again concerns what was booked, and what the change itself leaves or makes
+    without a time; with `open_too` also later sessions that were still to book.
     """
     after = _changed(scene, change)
     later = [n for n in after.booked if n > scene.number and can_follow(scene, n)]
-    impossible: tuple[int, ...] = ()
+    stuck: tuple[int, ...] = ()
     proposal = None
-    if following == "shift" and picks is None:
-        after, impossible = _shifted(scene, after, change, later, now)
+    if following.startswith("shift") and picks is None:
+        after, stuck = _shifted(scene, after, change, later, now)
+        if following != "shift":
+            after = replace(after, booked={n: c for n, c in after.booked.items() if n not in stuck})
+        if following == "shift_replan" and stuck:
+            proposal = _replanned(scene, after, later, now)
+            after = replace(after, booked=after.booked | {n: s.choice for n, s in proposal if n in stuck and s.choice})
     elif following == "unbook":
         gone = ripple.released(
             _days(after),
@@ -97,14 +114,15 @@ def look(
             today=scene.today(now),
         )
         after = replace(after, booked={n: c for n, c in after.booked.items() if n not in gone})
-    elif following in ("shift", "replan"):
+    elif following != "only":
         staying = {n: c for n, c in after.booked.items() if n not in later}
         to_plan = [n for n in after.numbers if n >= scene.number and n not in staying]
         if picks is None and not to_plan:
             picks = {}
         if picks is None:
             proposal = _replanned(scene, replace(after, booked=staying), later, now)
-            picks = {n: s.choice for n, s in proposal if s.choice and n not in staying}
+            asked = to_plan if open_too else [n for n in to_plan if n in later or n == scene.number]
+            picks = {n: s.choice for n, s in proposal if s.choice and n in asked}
         within = {n: c for n, c in picks.items() if n in to_plan}
         after = replace(after, booked=staying | within)
     before, standing = _stands(scene.course, scene, now), _stands(after, scene, now)
@@ -114,7 +132,7 @@ def look(
         following=following,
         after=after,
         effects=ripple.effects(before, standing, since=scene.number),
-        impossible=impossible,
+        stuck=stuck,
         outside=(),
         proposal=proposal,
     )
@@ -135,6 +153,8 @@ def _changed(scene: Scene, change: Change) -> Course:
         numbers = tuple(n for n in numbers if n != number)
     elif change.kind == "add":
         numbers = tuple(sorted({*numbers, number}))
+    if change.numbers is not None:
+        numbers = change.numbers
     return replace(course, booked=booked, numbers=numbers, terms=change.terms or course.terms)
 
 
@@ -217,7 +237,7 @@ def _replanned(scene: Scene, base: Course, later: Sequence[int], now: datetime) 
     A visit that was missed or cancelled is looked for from the day after: on its own day the patient does not come.
     """
     had = scene.course.booked.get(scene.number)
-    like = base.booked.get(scene.number) or had
+    like = base.booked.get(scene.number) or had or scene.course.booked.get(min(later, default=0))
     before = {n: None for n in base.numbers if n < scene.number and n not in base.booked}
     # Earlier sessions that wait to be booked are none of this change's business.
     course = replace(base, numbers=tuple(n for n in base.numbers if n not in before))

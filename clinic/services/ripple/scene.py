@@ -15,7 +15,7 @@ from treatments.models import Series, Session, SessionState
 from treatments.terms import SessionCount, Spacing, Terms
 
 Kind = Literal["move", "cancel", "no_show", "attended", "add_ons", "drop", "add", "terms"]
-Following = Literal["only", "shift", "replan", "unbook"]
+Following = Literal["only", "shift", "shift_unbook", "shift_replan", "replan", "unbook"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,8 @@ class Change:
 
     `choice` is where a moved visit goes, or when it was really attended. `add_ons` are those it is to have; `choice` is
     then the time for that, which may be the time it has. `forfeit`: a missed session is not repeated. `reason` is why
-    it is cancelled or dropped. `terms` are those that the series is to have.
+    it is cancelled or dropped. `terms` are those that the series is to have, and `numbers` the sessions that are then
+    open.
     """
 
     kind: Kind
@@ -33,11 +34,18 @@ class Change:
     forfeit: bool = False
     reason: str = ""
     terms: Terms | None = None
+    numbers: tuple[int, ...] | None = None
 
     @property
     def offers(self) -> tuple[Following, ...]:
-        """What can be done about the later sessions; nothing is shifted where there is no time to shift by."""
-        return ("only", "shift", "replan", "unbook") if self.choice else ("only", "replan", "unbook")
+        """What can be done about the later sessions; nothing is shifted where there is no time to shift by.
+
+        Those that shift all but the sessions that are not free then: "shift_unbook" leaves these to book,
+        "shift_replan" plans them again.
+        """
+        if self.choice is None:
+            return ("only", "replan", "unbook")
+        return ("only", "shift", "shift_unbook", "shift_replan", "replan", "unbook")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +91,11 @@ def scene_of_session(session: Session, *, site: Site) -> Scene:
     """The same for a session, booked or not; `site` is where it would be planned."""
     series = Series.objects.select_related("patient", "protocol__treatment").get(pk=session.series_id)
     return _scene(series, session.number, site)
+
+
+def scene_of_series(series: Series, *, site: Site) -> Scene:
+    """The same for a course as a whole: every session of it is a later one."""
+    return _scene(Series.objects.select_related("patient", "protocol__treatment").get(pk=series.pk), 0, site)
 
 
 def _scene(series: Series, number: int, site: Site) -> Scene:

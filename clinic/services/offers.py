@@ -62,7 +62,7 @@ def make_due(*, now: datetime) -> int:
     Safe to run at any time, by any number of processes: only one of them does anything. Nobody is asked in quiet
     hours, nor twice within a day. The messages leave after the time in which the desk may take back what it did.
     """
-    # Two at once could offer one time to two patients.
+    # Two at once would come to the same, and wait for each other. One is enough: the other has nothing to add.
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [OFFERING])
         [(free,)] = cursor.fetchall()

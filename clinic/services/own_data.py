@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from clinic.models import Message, ScreeningAnswer
+from clinic.models import EarlierOffer, EarlierWish, Message, ScreeningAnswer
 from patients import services as patients
 from patients.models import Channel, Patient, Purpose
 from treatments.models import Maintenance
@@ -102,6 +102,27 @@ def export(*, patient: Patient, by: User, now: datetime) -> dict[str, Any]:
                 "session__number",
                 "maintenance__cycle",
             )
+        ),
+        "wishes_for_an_earlier_time": list(
+            EarlierWish.objects.filter(appointment__patient=patient)
+            .order_by("noted_at", "pk")
+            .values(
+                "appointment__starts_at",
+                "practitioner__name",
+                "weekdays",
+                "earliest_time",
+                "latest_time",
+                "notice_hours",
+                "waiting_since",
+                "noted_at",
+                "closed_at",
+                "closed_reason",
+            )
+        ),
+        "offers_of_an_earlier_time": list(
+            EarlierOffer.objects.filter(wish__appointment__patient=patient)
+            .order_by("made_at", "pk")
+            .values("starts_at", "made_at", "expires_at", "declined_at")
         ),
         "messages": list(
             Message.objects.filter(patient=patient)

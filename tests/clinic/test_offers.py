@@ -1,11 +1,13 @@
 """An earlier time offered by a message: to one at a time, taken by the link once, never what is gone."""
 
+import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connections, transaction
 from django.test import Client
 
 from clinic.models import Absence, EarlierOffer, EarlierWish, FreedTime, Message
@@ -13,6 +15,7 @@ from clinic.services import booking, offers, outbox, waiting
 from clinic.services.booking import TimeTaken
 from clinic.services.offers import OfferNotPossible
 from patients import services as patients
+from patients.models import Patient
 from tests.clinic.test_booking import a_visit, book
 from tests.clinic.test_messages import CLINICAL
 from tests.clinic.test_rivals import all_at_once
@@ -349,6 +352,26 @@ def test_of_two_who_take_one_time_at_the_same_moment_one_has_it(freed):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_two_offers_to_one_patient_wait_for_one_another(freed):
+    """So that the second finds the first: whoever makes one waits for the patient's row."""
+
+    def make():
+        try:
+            return by_hand(freed, freed.noor)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            Patient.objects.select_for_update(no_key=True).get(pk=freed.noor.patient_id)
+            made = pool.submit(make)
+            with pytest.raises(TimeoutError):
+                made.result(timeout=1)
+            assert not EarlierOffer.objects.exists()
+        assert made.result(timeout=10).pk
+
+
+@pytest.mark.django_db(transaction=True)
 def test_two_clocks_at_once_ask_one_patient(freed):
     all_at_once(lambda _n: offers.make_due(now=MORNING), [1, 2])
 
@@ -457,3 +480,12 @@ def test_the_patient_takes_what_is_offered_in_the_portal(freed, at_home):
 def test_the_visit_of_somebody_else_is_not_there(freed, at_home, address):
     for method in (at_home.get, at_home.post):
         assert method(f"/my/visits/{freed.ines.pk}/{address}").status_code == 404
+
+
+def test_what_is_kept_of_the_wish_is_in_the_patients_own_data(freed, at_home):
+    offers.make_due(now=MORNING)
+    page = at_home.post("/my/data/")
+
+    said = json.loads(page.content)
+    assert [wish["notice_hours"] for wish in said["wishes_for_an_earlier_time"]] == [24]
+    assert [offer["declined_at"] for offer in said["offers_of_an_earlier_time"]] == [None]

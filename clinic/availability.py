@@ -273,7 +273,7 @@ class Availability:
         self._needs: dict[Visit, Needs] = {}
         self._shared: dict[tuple[Needs, int], int] = {}
 
-    def starts(self, visit: Visit, day: date, practitioner: Resource) -> list[int]:
+    def starts(self, visit: Visit, day: date, practitioner: Resource | None) -> list[int]:
         """Every start on `day` at which the whole visit fits, in order; none outside the horizon.
 
         The site is open and the patient free throughout; the practitioner works and is free in his stretches; one room

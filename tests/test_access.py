@@ -64,6 +64,7 @@ SAMPLES = {
     ("desk:import-template", "kind"): lambda: "patients",
     ("desk:worklist-*", "kind"): lambda: "maintenance",
     ("desk:worklist-*", "pk"): lambda: apps.get_model("treatments.Maintenance").objects.earliest("pk").pk,
+    ("desk:rota-visit", "pk"): lambda: apps.get_model("clinic.Appointment").objects.earliest("pk").pk,
     ("desk:rota-*", "kind"): lambda: "opening",
     ("desk:rota-change", "pk"): lambda: apps.get_model("clinic.OpeningHours").objects.earliest("pk").pk,
     ("desk:visit-new", "pk"): lambda: Patient.objects.get(given_name="Foreign").pk,

@@ -100,6 +100,7 @@ def verdicts(messages: Sequence[Message], *, now: datetime) -> dict[int, Verdict
     found = {message.pk: _verdict(message, facts, now) for message in messages}
     found |= _told_with_visits(messages, found, facts, now)
     found |= _aftercare_in_one(messages, found)
+    found |= _changes_in_one(messages, found)
     reminders = defaultdict(list)
     for message in messages:
         if message.kind in REMINDERS and isinstance(found[message.pk], Send):
@@ -107,6 +108,27 @@ def verdicts(messages: Sequence[Message], *, now: datetime) -> dict[int, Verdict
     for patient, waiting in reminders.items():
         found |= _one_of(waiting, found, facts, patient, now)
     return found
+
+
+def _changes_in_one(messages: Sequence[Message], found: dict[int, Verdict]) -> dict[int, Verdict]:
+    """Changes of several visits of one patient that go at the same time are one message, with every new time."""
+    together: dict[tuple[int, str, int], list[tuple[Message, Send]]] = defaultdict(list)
+    for message in messages:
+        send = found[message.pk]
+        if message.kind == MessageKind.CHANGE and isinstance(send, Send) and send.starts:
+            together[message.patient_id, message.channel, send.site.pk].append((message, send))
+    telling = {verdict.message for verdict in found.values() if isinstance(verdict, SaidWith)}
+    changed: dict[int, Verdict] = {}
+    for changes in together.values():
+        # What may have arrived, or tells of something else too, is sent itself.
+        (lead, send), *others = sorted(
+            changes, key=lambda one: (-one[0].handed_over, one[0].pk not in telling, one[0].pk)
+        )
+        if others:
+            starts = sorted({start for _message, other in changes for start in other.starts})
+            changed[lead.pk] = replace(send, starts=tuple(starts))
+            changed |= {message.pk: SaidWith(lead.pk) for message, _send in others if message.pk not in telling}
+    return changed
 
 
 def _told_with_visits(

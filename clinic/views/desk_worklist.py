@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from urllib.parse import urlencode
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
@@ -49,6 +50,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "first": _query(tab, filters) if request.GET.get("after") else "",
         "query": _query(tab, filters),
         "today": walltime.day_of(now, zone),
+        "key": uuid4(),
     }
     return render(request, "desk/worklist.html", context)
 
@@ -209,7 +211,7 @@ def _book_url(kind: str, thing, patient: int) -> str:
             return reverse("desk:maintenance-decide", args=[thing.pk])
         return f"{visit}?maintenance={thing.pk}"
     if _is_booked(kind, thing):
-        return reverse("desk:appointment-move", args=[thing.pk])
+        return reverse("desk:rota-visit", args=[thing.pk])
     if kind == "appointment":
         return f"{visit}?treatment={thing.treatment_id}"
     return ""

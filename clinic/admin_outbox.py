@@ -48,7 +48,10 @@ class ReminderStepForm(forms.ModelForm):
                 "-28: four weeks before; 0: on the day; 28: four weeks after. Never on the day of a visit. Care after "
                 "a visit at 2 and 3 goes 48 and 72 hours after its end, where the protocol has something for that hour."
             ),
-            "channel": _("Who has no address for it, or has not agreed to it, gets none."),
+            "channel": _(
+                "As the patient prefers, it goes the other way where that one is closed. By one channel alone, who has "
+                "no address for it, or has not agreed to it, gets none."
+            ),
             "stale_after_days": _(
                 "Later than this, as after an outage, it is not sent. Nor once the next step begins. Leave it empty "
                 "for care before a visit: that is worth reading until the visit begins."

@@ -21,6 +21,14 @@ from clinic.models import Message, MessageTemplate, Site
 from clinic.models.outbox import MessageKind
 from patients.models import Channel, Patient, Purpose
 
+# Under what name a mail service takes along, over SMTP, what it tells back with its news. Others keep the Message-ID.
+TRACKED = {
+    "postmark": ("X-PM-Metadata-message", "%s"),
+    "mailgun": ("X-Mailgun-Variables", '{"message": "%s"}'),
+    "sendgrid": ("X-SMTPAPI", '{"unique_args": {"message": "%s"}}'),
+    "mandrill": ("X-MC-Metadata", '{"message": "%s"}'),
+}
+
 Own = Mapping[tuple[str, str, str], MessageTemplate]
 
 
@@ -52,6 +60,9 @@ def email(
         # Answering machines stay silent.
         "Auto-Submitted": "auto-generated",
     }
+    if header := TRACKED.get(settings.MAIL_HOOK):
+        name, value = header
+        headers[name] = value % message.message_id
     if secret and message.purpose == Purpose.RECALL:
         # By RFC 8058: the mail program asks for it itself, at one press.
         headers["List-Unsubscribe"] = f"<{link_to(secret, 'stop')}>"

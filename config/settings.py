@@ -1,5 +1,6 @@
 """Settings: one file, every difference between machines comes from the environment."""
 
+import json
 from pathlib import Path
 
 import environ
@@ -201,6 +202,14 @@ SMS_URL = env.str("SMS_URL", default="")
 SMS_PARTS = env.int("SMS_PARTS", default=1)
 # The gateway calls /hooks/sms/<this>/ with answers (STOP) and delivery results. Empty: nobody may.
 SMS_HOOK_SECRET = env.str("SMS_HOOK_SECRET", default="")
+
+# The mail service that calls /hooks/mail/ with what arrived and what came back, as anymail names it: postmark, mailgun,
+# sendgrid, brevo … And the name:password that it calls with. Either empty: nobody may.
+MAIL_HOOK = env.str("MAIL_HOOK", default="")
+# What else the service's own check needs: {"MAILGUN_WEBHOOK_SIGNING_KEY": "…"}.
+ANYMAIL = json.loads(env.str("MAIL_HOOK_KEYS", default="") or "{}") | {
+    "WEBHOOK_SECRET": env.str("MAIL_HOOK_SECRET", default="")
+}
 
 # --- Workers ------------------------------------------------------------------
 

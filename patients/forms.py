@@ -39,8 +39,14 @@ class ContactForm(forms.ModelForm):
 
     class Meta:
         model = Patient
-        fields = ["given_name", "family_name", "date_of_birth", "language", "email", "phone", "notes"]
-        labels = {"email": _("E-mail"), "phone": _("Phone"), "language": _("Language"), "notes": _("Notes")}
+        fields = ["given_name", "family_name", "date_of_birth", "language", "email", "phone", "first_channel", "notes"]
+        labels = {
+            "email": _("E-mail"),
+            "phone": _("Phone"),
+            "language": _("Language"),
+            "first_channel": _("Messages first by"),
+            "notes": _("Notes"),
+        }
         widgets = {"notes": forms.Textarea(attrs={"rows": 3})}
         error_messages = {"email": {"invalid": _("Write the address in full: name@example.org.")}}
 
@@ -53,6 +59,8 @@ class ContactForm(forms.ModelForm):
         self.fields["phone"].error_messages["invalid"] = _(
             "Write the number in full: 020 7946 0018 or +44 20 7946 0018."
         )
+        # Left out, it stays as it is.
+        self.fields["first_channel"].required = False
         self.helper = FormHelper()
         self.helper.form_tag = False
         self.helper.disable_csrf = True
@@ -61,7 +69,7 @@ class ContactForm(forms.ModelForm):
     def _layout(self) -> Layout:
         return Layout(
             Div("given_name", "family_name", "date_of_birth", "language", css_class="form-row"),
-            Div("email", "phone", css_class="form-row"),
+            Div("email", "phone", "first_channel", css_class="form-row"),
             "notes",
         )
 
@@ -72,6 +80,9 @@ class ContactForm(forms.ModelForm):
         if day and day < EARLIEST_BIRTH:
             raise forms.ValidationError(_("This is too long ago. Look at the year."))
         return day
+
+    def clean_first_channel(self) -> str:
+        return self.cleaned_data["first_channel"] or self.instance.first_channel
 
     def contact(self) -> dict:
         """The arguments of `services.change_contact`."""

@@ -24,7 +24,16 @@ CHOSEN = {
 }
 # The notes are joined. These stay with their record, which is kept; an account goes to the record that stays.
 JOINED = ["notes"]
-STAYS = ["reference", "registered_at", "registered_by", "merged_into", "merged_at", "merged_by", "user"]
+STAYS = [
+    "reference",
+    "first_channel",
+    "registered_at",
+    "registered_by",
+    "merged_into",
+    "merged_at",
+    "merged_by",
+    "user",
+]
 SOURCE = "merge"
 Asked = tuple[str, str]
 

@@ -44,6 +44,13 @@ class Patient(models.Model):
     language = models.CharField(
         _("language"), max_length=10, choices=settings.LANGUAGES, default=settings.LANGUAGE_CODE
     )
+    first_channel = models.CharField(
+        _("messages first by"),
+        max_length=10,
+        choices=[("email", _("e-mail")), ("sms", _("text message"))],
+        default="email",
+        help_text=_("By the other one where this is not possible."),
+    )
     time_zone = TimeZoneField(
         _("time zone"), null=True, blank=True, help_text=_("Empty: the same as the clinic's site.")
     )
@@ -106,6 +113,7 @@ class Patient(models.Model):
                 name="patient_merge_recorded",
             ),
             models.CheckConstraint(condition=~Q(given_name=""), name="patient_has_a_name"),
+            models.CheckConstraint(condition=Q(first_channel__in=["email", "sms"]), name="patient_channel_known"),
             models.UniqueConstraint(fields=["reference"], condition=~Q(reference=""), name="patient_reference_once"),
         ]
 

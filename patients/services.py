@@ -47,6 +47,7 @@ def register(
     email: str = "",
     phone: str = "",
     language: str,
+    first_channel: str = Channel.EMAIL,
     notes: str = "",
     consents: Iterable[tuple[str, str]] = (),
     source: str = "desk",
@@ -64,6 +65,7 @@ def register(
         email=email,
         phone=phone,
         language=language,
+        first_channel=first_channel,
         notes=notes,
         registered_at=now,
         registered_by=by,
@@ -83,6 +85,7 @@ def change_contact(
     email: str,
     phone: str,
     language: str,
+    first_channel: str,
     notes: str,
 ) -> Patient:
     """Change who a patient is and how to reach them. The address of their account follows their e-mail.
@@ -103,6 +106,7 @@ def change_contact(
         "email": email,
         "phone": phone,
         "language": language,
+        "first_channel": first_channel,
         "notes": notes,
     }
     for name, value in values.items():

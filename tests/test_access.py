@@ -53,6 +53,8 @@ PUBLIC = {
     "link:earlier-withdraw",
     # The gateway for text messages has a secret of its own in the address; without it there is no such page.
     "sms-hook",
+    # The mail service signs in by a name and a password of its own; without it there is no such page.
+    "mail-hook",
 }
 SIGN_IN = ("/accounts/login/", "/admin/login/")
 

@@ -22,6 +22,12 @@ class StepSubject(models.TextChoices):
     RESULT = "result", _("final result")
 
 
+class StepChannel(models.TextChoices):
+    PREFERRED = "preferred", _("as the patient prefers")
+    EMAIL = "email", _("e-mail")
+    SMS = "sms", _("text message")
+
+
 MOST_MAINTENANCE_STEPS = 3
 
 # Two at once, each seeing two steps, would make four: so one waits for the other.
@@ -61,7 +67,7 @@ class ReminderStep(models.Model):
 
     subject = models.CharField(_("about"), max_length=12, choices=StepSubject)
     offset_days = models.SmallIntegerField(_("days"), help_text=_("Negative: before; 0: on the day; positive: after."))
-    channel = models.CharField(_("channel"), max_length=10, choices=Channel, default=Channel.EMAIL)
+    channel = models.CharField(_("channel"), max_length=10, choices=StepChannel, default=StepChannel.PREFERRED)
     stale_after_days = models.PositiveSmallIntegerField(
         _("too late after (days)"),
         null=True,
@@ -78,7 +84,7 @@ class ReminderStep(models.Model):
         ordering = ["subject", "offset_days", "channel"]
         constraints = [
             models.CheckConstraint(condition=Q(subject__in=StepSubject.values), name="reminder_step_subject_known"),
-            models.CheckConstraint(condition=Q(channel__in=Channel.values), name="reminder_step_channel_known"),
+            models.CheckConstraint(condition=Q(channel__in=StepChannel.values), name="reminder_step_channel_known"),
             models.UniqueConstraint(fields=["subject", "offset_days", "channel"], name="reminder_step_once"),
             models.CheckConstraint(
                 condition=~Q(subject="appointment") | Q(offset_days__lt=0), name="reminder_step_before_the_visit"
@@ -166,6 +172,9 @@ class Message(models.Model):
         default=uuid.uuid4, unique=True, editable=False, help_text=_("Message-ID, or the provider's idempotency key.")
     )
     settled_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When the provider said that it had arrived; many never say.")
+    )
     reason = models.CharField(max_length=200, blank=True, help_text=_("Why it was dropped, or what the provider said."))
     said_with = models.ForeignKey(
         "self",
@@ -192,7 +201,8 @@ class Message(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["kind", "step", "appointment", "maintenance", "series", "channel", "counts_from"],
+                # Whichever way it went: a step of its own channel is another step.
+                fields=["kind", "step", "appointment", "maintenance", "series", "counts_from"],
                 nulls_distinct=False,
                 name="message_said_once",
             ),
@@ -215,6 +225,9 @@ class Message(models.Model):
             ),
             models.CheckConstraint(
                 condition=~Q(state__in=["failed", "dropped"]) | ~Q(reason=""), name="message_refusal_has_a_reason"
+            ),
+            models.CheckConstraint(
+                condition=Q(delivered_at=None) | Q(state="sent"), name="message_arrived_only_if_it_was_sent"
             ),
             models.CheckConstraint(
                 condition=Q(said_with=None) | Q(state="dropped"), name="message_said_with_another_is_not_sent_itself"

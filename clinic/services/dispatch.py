@@ -81,7 +81,9 @@ def dispatch_due(*, now: datetime, limit: int = BATCH) -> Counter[str]:
     batch = _claim(token, now, limit)
     if not batch:
         return Counter()
+    owed_by = {message.pk: message.channel for message in batch}
     verdicts = recheck.verdicts(batch, now=now)
+    _switch([message for message in batch if message.channel != owed_by[message.pk]], token)
     outcomes = _drop(batch, verdicts, token, now) + _postpone(batch, verdicts, token) + _join(verdicts, token, now)
     to_send = [(message, verdict) for message in batch if isinstance(verdict := verdicts[message.pk], recheck.Send)]
     return outcomes + _send(to_send, token, clock)
@@ -114,6 +116,13 @@ def _claim(token: uuid.UUID, now: datetime, limit: int) -> list[Message]:
         .defer("appointment__phases", "patient__notes")
         .order_by("not_before", "pk")
     )
+
+
+def _switch(switched: Sequence[Message], token: uuid.UUID) -> None:
+    """Store the way that these go by now."""
+    for channel in {message.channel for message in switched}:
+        keys = [message.pk for message in switched if message.channel == channel]
+        Message.objects.filter(pk__in=keys, token=token).update(channel=channel)
 
 
 def _one_at_a_time() -> None:

@@ -16,6 +16,7 @@ from clinic.models import Appointment, Message, ReminderStep
 from clinic.models.outbox import MessageKind, MessageState, StepSubject, edition_of, said_of
 from clinic.services import operations, owing_care
 from clinic.services.dispatch import BATCH, HAND_OVERS, UNREACHABLE, Clock, dispatch_due
+from clinic.services.reaching import REACH_FOR_RECALL, REACH_FOR_SERVICE, reaching
 from patients.errors import Refused
 from patients.models import Channel, Patient, Purpose
 from treatments.models import Maintenance, Series
@@ -132,6 +133,7 @@ def _owe(
         patient_id=patient_id,
         kind=kind,
         purpose=Purpose.SERVICE,
+        # The way is found when it is sent.
         channel=Channel.EMAIL,
         counts_from=counts_from,
         owed_at=now,
@@ -221,7 +223,7 @@ def owe_due(*, now: datetime) -> int:
 
 
 def _owe_step(step: ReminderStep, closes_days: int, now: datetime) -> int:
-    values = {"step": step.pk, "channel": step.channel, "now": now, "days": step.offset_days}
+    values = reaching(step) | {"now": now, "days": step.offset_days}
     if step.subject == StepSubject.MAINTENANCE:
         # Days begin at different instants in different zones: owed when the day begins anywhere, sent when it has come
         # where the patient is.
@@ -257,13 +259,13 @@ OWING = 0x636F75727365
 # each of those few, where the planner would read all series, and all that was ever said, once for all.
 #
 # Who may not be written to is not owed anything, and is owed it once that changes, unless it is stale by then.
-OWE_MAINTENANCE = """
+OWE_MAINTENANCE = f"""
 INSERT INTO clinic_message (
     patient_id, kind, purpose, channel, step_id, maintenance_id, counts_from, owed_at, not_before, not_after,
     state, attempts, handed_over, message_id, reason
 )
 SELECT
-    patient.id, 'maintenance', 'recall', %(channel)s, %(step)s, due.id, to_char(due.due_from, 'YYYY-MM-DD'),
+    patient.id, 'maintenance', 'recall', reach.channel, %(step)s, due.id, to_char(due.due_from, 'YYYY-MM-DD'),
     %(now)s, %(now)s, (due.due_from + %(closes)s)::timestamp AT TIME ZONE 'UTC',
     'pending', 0, 0, gen_random_uuid(), ''
 FROM treatments_maintenance AS due
@@ -274,19 +276,12 @@ CROSS JOIN LATERAL (
     WHERE series.id = due.series_id
     OFFSET 0
 ) AS patient
+{REACH_FOR_RECALL}
 WHERE due.state = 'scheduled'
     AND due.due_from > %(after)s
     AND due.due_from <= %(until)s
     AND coalesce(due.due_from + %(days)s >= due.remind_from, true)
     AND patient.merged_into_id IS NULL
-    AND CASE %(channel)s WHEN 'email' THEN patient.email ELSE patient.phone END <> ''
-    AND (
-        SELECT consent.granted
-        FROM patients_consent AS consent
-        WHERE consent.patient_id = patient.id AND consent.purpose = 'recall' AND consent.channel = %(channel)s
-        ORDER BY consent.given_at DESC, consent.id DESC
-        LIMIT 1
-    )
     AND NOT EXISTS (
         SELECT FROM clinic_message AS said
         WHERE said.maintenance_id = due.id
@@ -295,37 +290,27 @@ WHERE due.state = 'scheduled'
         OFFSET 0
     )
 ON CONFLICT DO NOTHING
-"""
+"""  # noqa: S608 - parts of the program
 
 # Who booked, or heard of another time, when the step had come already, has just been told.
-OWE_VISITS = """
+OWE_VISITS = f"""
 INSERT INTO clinic_message (
     patient_id, kind, purpose, channel, step_id, appointment_id, counts_from, owed_at, not_before, not_after,
     state, attempts, handed_over, message_id, reason
 )
 SELECT
-    patient.id, 'visit_reminder', 'service', %(channel)s, %(step)s, visit.id, start.said,
+    patient.id, 'visit_reminder', 'service', reach.channel, %(step)s, visit.id, start.said,
     %(now)s, %(now)s, visit.starts_at + %(closes)s,
     'pending', 0, 0, gen_random_uuid(), ''
 FROM clinic_appointment AS visit
 CROSS JOIN LATERAL (SELECT to_char(visit.starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS said) AS start
 CROSS JOIN LATERAL (SELECT * FROM patients_patient WHERE id = visit.patient_id OFFSET 0) AS patient
+{REACH_FOR_SERVICE}
 WHERE visit.status = 'booked'
     AND visit.starts_at > %(after)s
     AND visit.starts_at <= %(until)s
     AND visit.booked_at < visit.starts_at - %(ahead)s
     AND patient.merged_into_id IS NULL
-    AND CASE %(channel)s WHEN 'email' THEN patient.email ELSE patient.phone END <> ''
-    AND coalesce(
-        (
-            SELECT consent.granted
-            FROM patients_consent AS consent
-            WHERE consent.patient_id = patient.id AND consent.purpose = 'service' AND consent.channel = %(channel)s
-            ORDER BY consent.given_at DESC, consent.id DESC
-            LIMIT 1
-        ),
-        true
-    )
     AND NOT EXISTS (
         SELECT FROM clinic_message AS said
         WHERE said.appointment_id = visit.id
@@ -336,4 +321,4 @@ WHERE visit.status = 'booked'
         OFFSET 0
     )
 ON CONFLICT DO NOTHING
-"""
+"""  # noqa: S608 - parts of the program

@@ -11,13 +11,14 @@ from django.db import connection
 from clinic import ladder
 from clinic.models import ReminderStep
 from clinic.models.outbox import StepSubject
+from clinic.services.reaching import REACH_FOR_SERVICE, reaching
 
 DAY = timedelta(days=1)
 
 
 def statement(step: ReminderStep, closes_days: int, *, now: datetime) -> tuple[str, dict[str, object]]:
     """What owes the messages of a step, and its values. It may find some before their hour: they wait for it."""
-    values = {"step": step.pk, "channel": step.channel, "now": now, "days": step.offset_days, "closes": closes_days}
+    values = reaching(step) | {"now": now, "days": step.offset_days, "closes": closes_days}
     match step.subject:
         case StepSubject.PRE_CARE:
             # A day in another zone, and another for the hour of the visit.
@@ -72,27 +73,11 @@ CROSS JOIN LATERAL (
 ) AS course
 """
 
-# Messages about booked visits and their care go unless the patient said no.
-TO_REACH = """
-    AND patient.merged_into_id IS NULL
-    AND CASE %(channel)s WHEN 'email' THEN patient.email ELSE patient.phone END <> ''
-    AND coalesce(
-        (
-            SELECT consent.granted
-            FROM patients_consent AS consent
-            WHERE consent.patient_id = patient.id AND consent.purpose = 'service' AND consent.channel = %(channel)s
-            ORDER BY consent.given_at DESC, consent.id DESC
-            LIMIT 1
-        ),
-        true
-    )
-"""
-
 # A change that the desk may still take back is told first: else its mail would come after this one.
 OWE_PRE_CARE = f"""
 {COLUMNS.format(about="appointment_id")}
 SELECT
-    patient.id, 'pre_care', 'service', %(channel)s, %(step)s, visit.id, start.said,
+    patient.id, 'pre_care', 'service', reach.channel, %(step)s, visit.id, start.said,
     %(now)s, %(now)s, visit.starts_at - %(last_word)s,
     'pending', 0, 0, gen_random_uuid(), ''
 FROM clinic_appointment AS visit
@@ -102,11 +87,12 @@ CROSS JOIN LATERAL (
 ) AS start
 {TERMS}
 CROSS JOIN LATERAL (SELECT * FROM patients_patient WHERE id = visit.patient_id OFFSET 0) AS patient
+{REACH_FOR_SERVICE}
 WHERE visit.status = 'booked'
     AND visit.starts_at > %(now)s + %(last_word)s
     AND visit.starts_at <= %(until)s
     AND visit.starts_at <= %(now)s + make_interval(days => treatments_care_lead(course.terms) + %(slack)s)
-    {TO_REACH}
+    AND patient.merged_into_id IS NULL
     AND NOT EXISTS (
         SELECT FROM clinic_message AS said
         WHERE said.appointment_id = visit.id AND said.step_id = %(step)s AND said.counts_from = start.said
@@ -125,13 +111,14 @@ ON CONFLICT DO NOTHING
 OWE_AFTERCARE = f"""
 {COLUMNS.format(about="appointment_id")}
 SELECT
-    patient.id, 'aftercare', 'service', %(channel)s, %(step)s, visit.id, ended.said || ' #' || visit.sequence,
+    patient.id, 'aftercare', 'service', reach.channel, %(step)s, visit.id, ended.said || ' #' || visit.sequence,
     %(now)s, %(now)s, visit.ends_at + make_interval(days => %(closes)s),
     'pending', 0, 0, gen_random_uuid(), ''
 FROM clinic_appointment AS visit
 CROSS JOIN LATERAL (SELECT to_char(visit.ends_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS said) AS ended
 {TERMS}
 CROSS JOIN LATERAL (SELECT * FROM patients_patient WHERE id = visit.patient_id OFFSET 0) AS patient
+{REACH_FOR_SERVICE}
 WHERE visit.status = 'fulfilled'
     AND visit.ends_at > %(after)s
     AND visit.ends_at <= %(until)s
@@ -145,7 +132,7 @@ WHERE visit.status = 'fulfilled'
             )
         OFFSET 0
     )
-    {TO_REACH}
+    AND patient.merged_into_id IS NULL
     AND NOT EXISTS (
         SELECT FROM clinic_message AS said
         WHERE said.appointment_id = visit.id AND said.step_id = %(step)s
@@ -161,16 +148,17 @@ ON CONFLICT DO NOTHING
 OWE_RESULT = f"""
 {COLUMNS.format(about="series_id")}
 SELECT
-    patient.id, 'result', 'service', %(channel)s, %(step)s, course.id, to_char(result.seen_on, 'YYYY-MM-DD'),
+    patient.id, 'result', 'service', reach.channel, %(step)s, course.id, to_char(result.seen_on, 'YYYY-MM-DD'),
     %(now)s, %(now)s, (result.seen_on + %(closes)s)::timestamp AT TIME ZONE 'UTC',
     'pending', 0, 0, gen_random_uuid(), ''
 FROM treatments_series AS course
 CROSS JOIN LATERAL (SELECT treatments_result_on(course.terms, course.completed_on) AS seen_on) AS result
 CROSS JOIN LATERAL (SELECT * FROM patients_patient WHERE id = course.patient_id OFFSET 0) AS patient
+{REACH_FOR_SERVICE}
 WHERE course.state = 'completed'
     AND treatments_result_on(course.terms, course.completed_on) > %(after)s
     AND treatments_result_on(course.terms, course.completed_on) <= %(until)s
-    {TO_REACH}
+    AND patient.merged_into_id IS NULL
     AND NOT EXISTS (
         SELECT FROM clinic_message AS said
         WHERE said.series_id = course.id AND said.step_id = %(step)s

@@ -49,8 +49,10 @@ def preferences(patient: Patient) -> list[Preference]:
 
 
 @transaction.atomic
-def decide(*, patient: Patient, granted: Collection[str], language: str, by: User, now: datetime) -> int:
-    """Record a yes or a no where it differs from what holds, and the language. Returns how many decisions changed.
+def decide(
+    *, patient: Patient, granted: Collection[str], language: str, first_channel: str, by: User, now: datetime
+) -> int:
+    """Record a yes or a no where it differs from what holds, language and channel. Returns how many decisions changed.
 
     `granted` holds names as of Preference. What is not possible is left as it is.
     """
@@ -58,9 +60,9 @@ def decide(*, patient: Patient, granted: Collection[str], language: str, by: Use
     for preference in changed:
         say = patients.withdraw_consent if preference.granted else patients.give_consent
         say(patient=patient, purpose=preference.purpose, channel=preference.channel, source=SOURCE, by=by, now=now)
-    if language != patient.language:
-        Patient.objects.filter(pk=patient.pk).update(language=language)
-        patient.language = language
+    if (language, first_channel) != (patient.language, patient.first_channel):
+        Patient.objects.filter(pk=patient.pk).update(language=language, first_channel=first_channel)
+        patient.language, patient.first_channel = language, first_channel
     return len(changed)
 
 
@@ -76,6 +78,7 @@ def export(*, patient: Patient, by: User, now: datetime) -> dict[str, Any]:
             "email": patient.email,
             "phone": str(patient.phone),
             "language": patient.language,
+            "first_channel": patient.first_channel,
             "time_zone": str(patient.time_zone) if patient.time_zone else None,
             "notes": patient.notes,
             "registered_at": patient.registered_at,

@@ -22,11 +22,11 @@ from clinic.models import (
     Site,
     WorklistNote,
 )
-from clinic.models.outbox import REMINDERS, TELL_OF_VISITS, MessageKind, StepSubject, edition_of, said_of
-from clinic.services import caring
+from clinic.models.outbox import REMINDERS, TELL_OF_VISITS, MessageKind, StepChannel, StepSubject, edition_of, said_of
+from clinic.services import caring, reaching
 from clinic.services.caring import Told
 from clinic.services.openings import why_closed
-from patients.models import Channel, Consent, Patient, Purpose
+from patients.models import Channel, Consent, Purpose
 from treatments.models import Maintenance, MaintenanceState
 
 
@@ -79,8 +79,9 @@ class _Facts:
     visits_of_series: dict[int, list[Appointment]]
     last_sites: dict[int, Site]
     default_site: Site | None
-    # By patient: when reminders were sent of late, and the visits that those of today will speak of.
+    # By patient: when reminders were sent of late, and other messages; and the visits that today's will speak of.
     reminded: dict[int, list[datetime]]
+    written_to: dict[int, list[datetime]]
     to_come: dict[int, list[datetime]]
     days_ahead: list[int]
     # By message: what it says beside its own, where it was not sent at the first try.
@@ -95,16 +96,22 @@ def verdicts(messages: Sequence[Message], *, now: datetime) -> dict[int, Verdict
     """By message. `messages` come with patient, step, appointment with its site, maintenance and series.
 
     All that waits for one patient is to be among them: of the reminders one is sent, and says what the others would.
+    Gives each the channel by which it would go now; the caller stores it.
     """
     facts = _facts(messages, now)
+    for message in messages:
+        message.channel = _way(message, facts)
     found = {message.pk: _verdict(message, facts, now) for message in messages}
     found |= _told_with_visits(messages, found, facts, now)
     found |= _aftercare_in_one(messages, found)
     found |= _changes_in_one(messages, found)
     reminders = defaultdict(list)
     for message in messages:
-        if message.kind in REMINDERS and isinstance(found[message.pk], Send):
-            reminders[message.patient_id].append(message)
+        if isinstance(found[message.pk], Send):
+            if message.kind in REMINDERS:
+                reminders[message.patient_id].append(message)
+            else:
+                facts.written_to[message.patient_id].append(now)
     for patient, waiting in reminders.items():
         found |= _one_of(waiting, found, facts, patient, now)
     return found
@@ -181,9 +188,12 @@ def _one_of(
     """One message for all the reminders of a patient, or none where there was one today or enough this week."""
     sends = {message.pk: send for message in waiting if isinstance(send := found[message.pk], Send)}
     zone: ZoneInfo = waiting[0].patient.time_zone or sends[waiting[0].pk].site.time_zone
-    # A visit comes at its hour, maintenance has days: so that of the two it is maintenance that waits.
+    # A visit comes at its hour, maintenance has days: so that of the two it is maintenance that waits. It waits for
+    # what the patient asked to be told, too, while a reminder of tomorrow's visit does not.
     visits = [message for message in waiting if message.appointment_id]
     reminded = list(facts.reminded[patient])
+    if not visits:
+        reminded += facts.written_to[patient]
     if not visits and _has_a_visit_to_be_told_of(facts.to_come[patient], facts.days_ahead, zone, now):
         reminded.append(now)
     after = ladder.next_reminder(reminded, zone, now=now)
@@ -242,19 +252,19 @@ def _facts(messages: Sequence[Message], now: datetime) -> _Facts:
             .order_by("pk")
         ):
             says_too[other.said_with_id].append(other)
-    reminded = defaultdict(list)
+    reminded, written_to = defaultdict(list), defaultdict(list)
     if to_remind := {message.patient_id for message in messages if message.kind in REMINDERS}:
         # What another process is sending at this moment counts as sent.
-        for patient, sent_at in (
-            Message.objects.filter(patient__in=to_remind, kind__in=REMINDERS)
+        for patient, kind, sent_at in (
+            Message.objects.filter(patient__in=to_remind)
             .filter(
                 Q(state__in=[MessageState.SENT, MessageState.UNKNOWN], settled_at__gt=now - ladder.WEEK)
                 | Q(state=MessageState.SENDING)
             )
             .exclude(pk__in=[message.pk for message in messages])
-            .values_list("patient_id", Coalesce("settled_at", Value(now)))
+            .values_list("patient_id", "kind", Coalesce("settled_at", Value(now)))
         ):
-            reminded[patient].append(sent_at)
+            (reminded if kind in REMINDERS else written_to)[patient].append(sent_at)
     to_come, days_ahead = defaultdict(list), []
     without_hour = (MessageKind.MAINTENANCE_REMINDER, MessageKind.RESULT)
     if recalled := {message.patient_id for message in messages if message.kind in without_hour}:
@@ -301,6 +311,7 @@ def _facts(messages: Sequence[Message], now: datetime) -> _Facts:
         last_sites=sites,
         default_site=default,
         reminded=reminded,
+        written_to=written_to,
         to_come=to_come,
         days_ahead=days_ahead,
         says_too=says_too,
@@ -353,16 +364,23 @@ def _check_patient(message: Message, facts: _Facts) -> None:
     patient = message.patient
     if patient.merged_into_id:
         raise _NotDue(_("The patient's record was merged into another."))
-    if not _address(patient, message.channel):
+    if not reaching.address(patient, message.channel):
         raise _NotDue(_("There is no address for this channel."))
-    # Recall asks for a yes. Messages about booked visits go unless the patient said no.
-    unless_said = message.purpose == Purpose.SERVICE
-    if not facts.consents.get((patient.pk, message.purpose, message.channel), unless_said):
+    if not _agreed(message, message.channel, facts):
         raise _NotDue(_("The patient has not agreed to this."))
 
 
-def _address(patient: Patient, channel: str) -> str:
-    return patient.email if channel == Channel.EMAIL else str(patient.phone or "")
+def _agreed(message: Message, channel: str, facts: _Facts) -> bool:
+    """Recall asks for a yes. Messages about booked visits go unless the patient said no."""
+    return facts.consents.get((message.patient_id, message.purpose, channel), message.purpose == Purpose.SERVICE)
+
+
+def _way(message: Message, facts: _Facts) -> str:
+    """The channel the patient would have first, of those that are possible; what may have arrived keeps its own."""
+    if message.handed_over or (message.step and message.step.channel != StepChannel.PREFERRED):
+        return message.channel
+    possible = (channel for channel in reaching.in_order(message.patient) if _agreed(message, channel, facts))
+    return next(possible, message.channel)
 
 
 def _what_is_true(message: Message, facts: _Facts, now: datetime) -> Send:

@@ -45,12 +45,15 @@ def delivered(*, key: UUID, status: str, now: datetime) -> bool:
     message = Message.objects.select_for_update(no_key=True).filter(message_id=key, channel=Channel.SMS).first()
     if message is None or message.state not in (MessageState.SENT, MessageState.UNKNOWN):
         return False
-    if status in ARRIVED and message.state == MessageState.UNKNOWN:
-        message.state, message.reason = MessageState.SENT, _("The provider says that it arrived.")
+    if status in ARRIVED and message.delivered_at is None:
+        if message.state == MessageState.UNKNOWN:
+            message.state, message.reason = MessageState.SENT, _("The provider says that it arrived.")
+            message.settled_at = now
+        message.delivered_at = now
     elif status in DID_NOT_ARRIVE:
         message.state, message.reason = MessageState.FAILED, _("The provider says that it did not arrive.")
+        message.settled_at, message.delivered_at = now, None
     else:
         return False
-    message.settled_at = now
-    message.save(update_fields=["state", "reason", "settled_at"])
+    message.save(update_fields=["state", "reason", "settled_at", "delivered_at"])
     return True

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Max
 from django.utils.formats import date_format
@@ -17,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from clinic.models import AppointmentStatus, Message, MessageState, ReminderStep, Site, WorklistHold, WorklistNote
-from clinic.models.outbox import StepSubject
+from clinic.models.outbox import StepChannel, StepSubject
 from clinic.services import rota_fit
 from clinic.services import worklist_sources as sources
 from clinic.services.course_view import in_words, span
@@ -129,6 +130,7 @@ class Row:
     patient: str
     phone: str
     email: str
+    first_channel: str
     series_pk: int | None
     maintenance_pk: int | None
     treatment_pk: int | None
@@ -205,7 +207,8 @@ def page(
     params = _params(filters, zone=zone, now=now, unfit=unfit) | {"limit": limit + 1}
     sign, direction = ("<", "DESC") if tab.latest_first else (">", "ASC")
     columns = (
-        "row.*, patient.given_name, patient.family_name, patient.phone, patient.email, treatment.name AS treatment"
+        "row.*, patient.given_name, patient.family_name, patient.phone, patient.email, "
+        "patient.first_channel, treatment.name AS treatment"
     )
     statement = _rows_of(tab, filters, columns)
     if cursor_values := _cursor(after, tab):
@@ -247,6 +250,7 @@ def _row(values: dict[str, Any], tab: Tab, *, zone: ZoneInfo, now: datetime) -> 
         patient=f"{values['given_name']} {values['family_name']}".strip(),
         phone=values["phone"] or "",
         email=values["email"] or "",
+        first_channel=values["first_channel"],
         series_pk=values["series_id"],
         maintenance_pk=values["maintenance_id"],
         treatment_pk=values["treatment_id"],
@@ -417,18 +421,31 @@ def _next_steps(rows: Sequence[Row], *, zone: ZoneInfo, now: datetime) -> dict[i
         elif message is not None:
             answers[row.key] = _reminder(message.channel, max(earliest, day_of(message.not_before, zone)))
         else:
-            steps = [step for step in ladder if step.channel in channels]
+            steps = [(step, channel) for step in ladder if (channel := _way(step, row, channels))]
             answers[row.key] = _ahead(steps, *due[row.key], said=said[row.key], earliest=earliest)
     return answers
 
 
+def _way(step: ReminderStep, row: Row, channels: set[str]) -> str:
+    """By which of the channels a step would go; empty where by none."""
+    if step.channel != StepChannel.PREFERRED:
+        return step.channel if step.channel in channels else ""
+    possible = [channel for channel in channels if channel == Channel.EMAIL or settings.SMS_URL]
+    return min(possible, key=lambda channel: channel != row.first_channel, default="")
+
+
 def _ahead(
-    steps: Sequence[ReminderStep], due: date, remind_from: date | None, *, said: set[tuple[int, str]], earliest: date
+    steps: Sequence[tuple[ReminderStep, str]],
+    due: date,
+    remind_from: date | None,
+    *,
+    said: set[tuple[int, str]],
+    earliest: date,
 ) -> str:
     """The first step of the ladder that is still to come."""
     ahead = [
-        (max(day, earliest), step.channel)
-        for step in steps
+        (max(day, earliest), channel)
+        for step, channel in steps
         if (step.pk, due.isoformat()) not in said
         and (day := due + timedelta(days=step.offset_days)) + timedelta(days=step.stale_after_days) > earliest
         and (remind_from is None or day >= remind_from)

@@ -15,7 +15,7 @@ from clinic.services import own_data
 from clinic.services.course_view import UTC
 from clinic.views.portal_page import patient_required
 from patients.errors import Refused
-from patients.models import Patient, Purpose
+from patients.models import Channel, Patient, Purpose
 
 
 @patient_required
@@ -25,9 +25,17 @@ def preferences(request: HttpRequest, patient: Patient) -> HttpResponse:
         language = request.POST.get("language", "")
         if language not in known:
             language = patient.language
+        first_channel = request.POST.get("first_channel", "")
+        if first_channel not in Channel.values:
+            first_channel = patient.first_channel
         try:
             own_data.decide(
-                patient=patient, granted=set(request.POST), language=language, by=request.user, now=timezone.now()
+                patient=patient,
+                granted=set(request.POST),
+                language=language,
+                first_channel=first_channel,
+                by=request.user,
+                now=timezone.now(),
             )
         except Refused as refusal:
             messages.warning(request, str(refusal))
@@ -42,6 +50,7 @@ def preferences(request: HttpRequest, patient: Patient) -> HttpResponse:
         "groups": [
             (purpose.label, [preference for preference in said if preference.purpose == purpose]) for purpose in Purpose
         ],
+        "channels": Channel.choices,
         # Each in its own words, so that somebody who cannot read this page finds theirs.
         "languages": [(code, translation.get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES],
     }

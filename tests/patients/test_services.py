@@ -36,7 +36,16 @@ def jane(clerk):
 def changed(patient, **values):
     contact = {
         name: getattr(patient, name)
-        for name in ["given_name", "family_name", "date_of_birth", "email", "phone", "language", "notes"]
+        for name in [
+            "given_name",
+            "family_name",
+            "date_of_birth",
+            "email",
+            "phone",
+            "language",
+            "first_channel",
+            "notes",
+        ]
     }
     return services.change_contact(patient=patient, **contact | values)
 

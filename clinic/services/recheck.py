@@ -377,7 +377,9 @@ def _agreed(message: Message, channel: str, facts: _Facts) -> bool:
 
 def _way(message: Message, facts: _Facts) -> str:
     """The channel the patient would have first, of those that are possible; what may have arrived keeps its own."""
-    if message.handed_over or (message.step and message.step.channel != StepChannel.PREFERRED):
+    # An offer of an earlier time goes where the answer is likely to be quick.
+    own_way = message.kind == MessageKind.EARLIER or (message.step and message.step.channel != StepChannel.PREFERRED)
+    if message.handed_over or own_way:
         return message.channel
     possible = (channel for channel in reaching.in_order(message.patient) if _agreed(message, channel, facts))
     return next(possible, message.channel)

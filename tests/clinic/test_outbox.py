@@ -683,10 +683,10 @@ def test_what_was_looked_at_too_long_ago_is_given_back_as_if_it_had_not_been_tak
     ]
 
 
-def test_text_messages_are_handed_over_one_by_one(world, smtp_server, monkeypatch):
+def test_text_messages_are_handed_over_one_by_one(world, smtp_server, monkeypatch, settings):
     owed(world, 3)
-    Message.objects.update(channel="sms")
-    type(world.patient).objects.update(phone="+447700900123")
+    settings.SMS_URL = "json://localhost/{to}"
+    type(world.patient).objects.update(phone="+447700900123", first_channel="sms")
     marked = []
 
     def look(**sms):

@@ -41,15 +41,16 @@ class NotUnderstood(ValueError):
     """What was typed names no day, or no time."""
 
 
-def parse_day(text: str, *, today: date) -> date:
+def parse_day(text: str, *, today: date, past: bool = False) -> date:
     """The day meant by `text`.
 
-    A day without a year is the next one, today included: a desk looks ahead. Figures are day first. Raises
+    A day without a year is the next one, today included: a desk looks ahead. With `past` it is the last one, today
+    included, as for what has happened already. Figures are day first. Raises
     NotUnderstood for anything else, for a day that does not exist, and outside the years 2000 to 2100.
     """
     said = " ".join(text.lower().split())
     try:
-        day = _relative(said, today) or _calendar(said, today)
+        day = _relative(said, today) or _calendar(said, today, past)
     except (ValueError, OverflowError) as error:
         raise NotUnderstood(text) from error
     if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
@@ -84,14 +85,14 @@ def _relative(said: str, today: date) -> date | None:
     return rules.add(today, 12 * n, "month") if unit == "y" else rules.add(today, n, UNITS[unit])
 
 
-def _calendar(said: str, today: date) -> date | None:
+def _calendar(said: str, today: date, past: bool) -> date | None:
     found = next(filter(None, (shape.fullmatch(said) for shape in (ISO, IN_FIGURES, DAY_FIRST, MONTH_FIRST))), None)
     if found is None:
         return None
     day, month, year = int(found["day"]), _month(found["month"]), found["year"]
     if year:
         return date(int(year) + (2000 if len(year) == 2 else 0), month, day)
-    return _next(day, month, today)
+    return _nearest(day, month, today, past)
 
 
 def _month(said: str) -> int:
@@ -103,13 +104,23 @@ def _month(said: str) -> int:
     raise NotUnderstood(said)
 
 
-def _next(day: int, month: int, today: date) -> date:
-    """The first such day from today on; 29 February may be eight years away. ValueError where there is none."""
-    for year in range(today.year, today.year + 9):
+def _nearest(day: int, month: int, today: date, past: bool) -> date:
+    """The first such day from today on, or the last one; 29 February may be eight years away."""
+    step = -1 if past else 1
+    for year in range(today.year, today.year + 9 * step, step):
         try:
             found = date(year, month, day)
         except ValueError:
             continue
-        if found >= today:
+        if found == today or (found < today) == past:
             return found
     raise NotUnderstood(f"{day}.{month}.")
+
+
+def written(day: date) -> str:
+    """A day as it stands in a field: "3 Mar 2026", which parse_day understands whatever today is."""
+    return f"{day.day} {MONTHS[day.month - 1][:3].capitalize()} {day.year}"
+
+
+def written_time(clock: time) -> str:
+    return f"{clock:%H:%M}"

@@ -6,6 +6,7 @@ from django import forms
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from clinic.forms.days import ClockField, DayField, from_today
 from clinic.models import Resource, Site, Weekday
 from clinic.planning import Wishes
 from clinic.services import horizon
@@ -157,9 +158,7 @@ class WishesForm(forms.Form):
     """Step two: where, from when, and what the patient would like."""
 
     site = forms.ModelChoiceField(label=_("Site"), queryset=Site.objects.filter(active=True), empty_label=None)
-    first_day = forms.DateField(
-        label=_("First session from"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    )
+    first_day = DayField(label=_("First session from"))
     practitioner = forms.ModelChoiceField(
         label=_("Practitioner, if possible"),
         queryset=Resource.objects.none(),
@@ -173,16 +172,8 @@ class WishesForm(forms.Form):
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
-    earliest_time = forms.TimeField(
-        label=_("Start no earlier than"),
-        required=False,
-        widget=forms.TimeInput(attrs={"type": "time", "step": 900}, format="%H:%M"),
-    )
-    latest_time = forms.TimeField(
-        label=_("Start no later than"),
-        required=False,
-        widget=forms.TimeInput(attrs={"type": "time", "step": 900}, format="%H:%M"),
-    )
+    earliest_time = ClockField(label=_("Start no earlier than"), required=False)
+    latest_time = ClockField(label=_("Start no later than"), required=False)
     only = forms.BooleanField(
         label=_("Only then: the patient cannot come on other days or at other times"), required=False
     )
@@ -193,10 +184,7 @@ class WishesForm(forms.Form):
         if treatment is not None:
             may_give = Resource.objects.in_use().practitioners().filter(treatments=treatment)
             self.fields["practitioner"].queryset = may_give
-        self.fields["first_day"].widget.attrs |= {
-            "min": today.isoformat(),
-            "max": horizon.last_day(today).isoformat(),
-        }
+        from_today(self, today)
 
     def clean_first_day(self) -> date:
         day = self.cleaned_data["first_day"]

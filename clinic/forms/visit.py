@@ -6,6 +6,7 @@ from crispy_forms.helper import FormHelper
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from clinic.forms.days import DayField, from_today
 from clinic.forms.series import WishesForm
 from treatments.models import Maintenance, Treatment
 
@@ -32,6 +33,7 @@ class _OnePurposeForm(forms.Form):
     def __init__(self, *args, today: date, **kwargs) -> None:
         super().__init__(*args, prefix=self.action, **kwargs)
         self.today = today
+        from_today(self, today)
         self.helper = FormHelper()
         self.helper.form_tag = False
         self.helper.disable_csrf = True
@@ -45,16 +47,12 @@ class _OnePurposeForm(forms.Form):
         return day
 
 
-def _day(label: str, **kwargs) -> forms.DateField:
-    return forms.DateField(label=label, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"), **kwargs)
-
-
 class DecideForm(_OnePurposeForm):
     """The day the clinician decided on."""
 
     action = "decide"
 
-    due_on = _day(_("Due on"))
+    due_on = DayField(label=_("Due on"))
     reason = forms.CharField(
         label=_("Who decided, and why"),
         max_length=NOTE_LENGTH,
@@ -75,7 +73,7 @@ class DeferForm(_OnePurposeForm):
 
     action = "defer"
 
-    until = _day(_("Until"))
+    until = DayField(label=_("Until"))
     reason = forms.CharField(label=_("Why"), max_length=NOTE_LENGTH, required=False)
 
     def clean_until(self) -> date:

@@ -1,9 +1,12 @@
 """What the desk fills in on the worklist."""
 
+from datetime import date
+
 from crispy_forms.helper import FormHelper
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from clinic.forms.days import DayField, from_today
 from clinic.models import Outcome, Site
 from clinic.services.worklist_rows import Filters
 
@@ -36,8 +39,9 @@ class FilterForm(forms.Form):
 class _RowForm(forms.Form):
     seen = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=2**63 - 1)
 
-    def __init__(self, *args, **kwargs) -> None:
+    def __init__(self, *args, today: date, **kwargs) -> None:
         super().__init__(*args, auto_id=f"{self.action}-%s", **kwargs)
+        from_today(self, today)
         self.helper = FormHelper()
         self.helper.form_tag = False
         self.helper.disable_csrf = True
@@ -54,10 +58,9 @@ class CallForm(_RowForm):
         widget=forms.RadioSelect,
         initial=Outcome.REACHED,
     )
-    until = forms.DateField(
+    until = DayField(
         label=_("Call back on"),
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text=_("Only where the patient named a day."),
     )
     text = forms.CharField(label=_("Note"), max_length=200, required=False)
@@ -74,7 +77,7 @@ class SnoozeForm(_RowForm):
 
     action = "snooze"
 
-    until = forms.DateField(label=_("Until"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    until = DayField(label=_("Until"))
     text = forms.CharField(label=_("Why"), max_length=200, required=False)
 
 

@@ -13,7 +13,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from clinic import walltime
-from clinic.dates_in_words import FIRST_YEAR, LAST_YEAR, NotUnderstood, parse_day
+from clinic.dates_in_words import FIRST_YEAR, LAST_YEAR, NotUnderstood, parse_day, written
 from clinic.models import LIVE, Appointment, AppointmentStatus, Closure, OpeningHours, Resource, Site
 from clinic.permissions import staff_required
 from clinic.services import late, missing, screening
@@ -67,6 +67,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "site": site,
         "zones_differ": len({str(other.time_zone) for other in sites}) > 1,
         "day": day,
+        "day_box": asked if complaint else written(day),
         "is_today": day == today,
         "previous": day - timedelta(days=1),
         "next": day + timedelta(days=1),

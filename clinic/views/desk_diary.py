@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 
 from clinic import walltime
+from clinic.dates_in_words import written
 from clinic.models import AppointmentStatus, ResourceKind, Site
 from clinic.permissions import staff_required
 from clinic.services import diary_view
@@ -79,7 +80,7 @@ def diary(request: HttpRequest) -> HttpResponse:
     }
     context = {
         "wanted": wanted,
-        "asked": request.GET.get("day", "").strip(),
+        "day_box": request.GET.get("day", "").strip() if wanted.complaint else written(wanted.day),
         "is_now": wanted.first <= wanted.today <= wanted.last,
         "switches": switches,
         "zones_differ": len({str(other.time_zone) for other in sites}) > 1,

@@ -13,7 +13,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_time
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -27,9 +26,9 @@ from clinic.planning import Choice
 from clinic.services import course as planned
 from clinic.services import ripple
 from clinic.services import undo as undoing
-from clinic.services.booking import NotBookable
 from clinic.services.course import Proposal
 from clinic.services.ripple import Change, Outlook
+from clinic.views import typed_time
 from clinic.views.ripple_page import RipplePage, name_of
 from patients.errors import Refused
 
@@ -86,7 +85,7 @@ class VisitPage(RipplePage):
 
     def __init__(self, request: HttpRequest, pk: int, kind: str) -> None:
         self.pk, self.kind = pk, kind
-        self.own_problem = ""
+        self.own_problem = self.own_note = ""
         super().__init__(request)
         self.own = self._own()
         self.pick = self._pick()
@@ -112,8 +111,7 @@ class VisitPage(RipplePage):
         asked = self.posted or self.request.GET
         starts = self._asked_start(asked) or self.appointment.starts_at.astimezone(self.zone)
         return {
-            "own_date": f"{starts:%Y-%m-%d}",
-            "own_time": f"{starts:%H:%M}",
+            **dict(zip(("own_date", "own_time"), typed_time.boxes(starts), strict=True)),
             "own_practitioner": asked.get("practitioner", "").strip(),
             "own_room": asked.get("room", "").strip(),
         }
@@ -173,15 +171,12 @@ class VisitPage(RipplePage):
         return decode(self.pick, self.appointment.site)
 
     def _own_choice(self) -> Choice:
-        try:
-            day, clock = parse_date(self.own["own_date"]), parse_time(self.own["own_time"])
-        except ValueError:
-            day = clock = None
-        if day is None or clock is None or not 2000 <= day.year <= 2100:
-            raise NotBookable(_("Enter a date and a time that exist."))
-        clock = clock.replace(second=0, microsecond=0, tzinfo=None)
+        attended = self.kind == "attended"
+        today = walltime.day_of(self.now, self.zone)
+        day, clock = typed_time.read(self.own["own_date"], self.own["own_time"], today=today, past=attended)
+        self.own_note = typed_time.twice(day, clock, self.zone)
         practitioner, room = _key(self.own["own_practitioner"]), _key(self.own["own_room"])
-        if self.kind == "attended":
+        if attended:
             return ripple.place_then(self.scene, day, clock, practitioner=practitioner, room=room)
         return planned.choice_at(self.options(day), self.scene.number, day, clock, practitioner=practitioner, room=room)
 
@@ -248,6 +243,7 @@ class VisitPage(RipplePage):
             "own": self.own,
             "own_shown": "|".join(self.own.values()),
             "own_problem": self.own_problem,
+            "own_note": "" if self.own_problem else self.own_note,
             "people": self._people("practitioner"),
             "rooms": self._people("room"),
             "rule": self.rule if possible else "repeat",

@@ -10,12 +10,12 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_time
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from clinic import walltime
+from clinic.dates_in_words import written
 from clinic.forms.choices import decode, encode
 from clinic.forms.series import CaseForm, WishesForm
 from clinic.models import Site
@@ -24,6 +24,7 @@ from clinic.planning import Choice, PlannedSession
 from clinic.services import course as courses
 from clinic.services.booking import BookingError, TimeTaken
 from clinic.services.course import Course, Order, OutsideWindow, Proposal
+from clinic.views import typed_time
 from clinic.views.merged import to_the_kept
 from patients.errors import Refused
 from patients.models import Patient
@@ -93,6 +94,11 @@ class Row:
     label: str
     changed: bool
     just_chosen: bool
+    boxes: tuple[str, str]
+
+    @property
+    def shown(self) -> str:
+        return "T".join(self.boxes)
 
 
 def default_site(request: HttpRequest) -> Site:
@@ -131,7 +137,9 @@ class _Page:
         self.settled_now = self._chosen() or self._typed()
         self.booking = "book" in request.POST and self.settled_now is None
         self.lost: tuple[int, ...] = ()
-        self.problem = ""
+        self.problem = self.note = ""
+        # The session beside which a time was typed that cannot be had: it stays in its boxes.
+        self.refused: int | None = None
 
     def answer(self) -> HttpResponse:
         posted = self.request.POST
@@ -141,7 +149,7 @@ class _Page:
         initial = {"site": default_site(self.request), "first_day": today, "only": True}
         self.wishes = WishesForm(posted or None, initial=initial, treatment=treatment, today=today)
         if not posted and self.series:
-            first = {"site": default_site(self.request).pk, "first_day": today.isoformat(), "only": "on"}
+            first = {"site": default_site(self.request).pk, "first_day": written(today), "only": "on"}
             self.wishes = WishesForm(first, treatment=treatment, today=today)
         proposal = None
         if course and self.wishes.is_valid():
@@ -184,23 +192,24 @@ class _Page:
         if wanted == "own":
             proposal = courses.propose(course=course, order=replace(order, pinned=pinned), now=self.now)
             try:
-                pinned[number] = courses.choice_at(proposal, number, *self._own_time(number))
+                pinned[number] = courses.choice_at(proposal, number, *self._own_time(number, order.site))
             except Refused as refusal:
+                self.note, self.refused = "", number
                 self.problem = _("Session %(number)d: %(why)s") % {"number": number, "why": refusal}
                 return proposal
         elif choice := decode(wanted, order.site):
             pinned[number] = choice
         return courses.propose(course=course, order=replace(order, pinned=pinned), now=self.now)
 
-    def _own_time(self, number: int) -> tuple[date, time]:
-        try:
-            day = parse_date(self.request.POST.get(f"date-{number}", ""))
-            clock = parse_time(self.request.POST.get(f"time-{number}", ""))
-        except ValueError:
-            day = clock = None
-        if day is None or clock is None:
-            raise BookingError(_("enter a date and a time that exist."))
-        return day, clock.replace(second=0, microsecond=0, tzinfo=None)
+    def _own_boxes(self, number: int) -> tuple[str, str]:
+        posted = self.request.POST
+        return posted.get(f"date-{number}", "").strip(), posted.get(f"time-{number}", "").strip()
+
+    def _own_time(self, number: int, site: Site) -> tuple[date, time]:
+        today = walltime.day_of(self.now, site.time_zone)
+        day, clock = typed_time.read(*self._own_boxes(number), today=today)
+        self.note = typed_time.twice(day, clock, site.time_zone)
+        return day, clock
 
     def _picks(self, site: Site) -> dict[int, Choice]:
         """What the page showed, by session number."""
@@ -226,7 +235,7 @@ class _Page:
         for name, shown in posted.items():
             if found := re.fullmatch(r"shown-(\d{1,3})", name, re.ASCII):
                 number = found[1]
-                typed = f"{posted.get(f'date-{number}', '')}T{posted.get(f'time-{number}', '')}"
+                typed = "T".join(self._own_boxes(int(number)))
                 if typed not in (shown, "T"):
                     return int(number), "own"
         return None
@@ -281,6 +290,7 @@ class _Page:
             "may_override": self.request.user.has_perm(courses.OVERRIDE),
             "outside_reason": self.request.POST.get("outside_reason", ""),
             "problem": self.problem,
+            "note": self.note,
             "key": self.request.POST.get("key") or uuid4(),
             "zone": proposal.order.site.time_zone if proposal else None,
             "minutes": sum(phase.minutes for phase in proposal.course.terms.visit) if proposal else 0,
@@ -329,9 +339,16 @@ class _Page:
                 label=_label(session, is_first=number == 1),
                 changed=number in self.lost,
                 just_chosen=number == just_chosen,
+                boxes=self._boxes(number, _moment(choice, zone) if choice else None),
             )
 
         return [row(number, session) for number, session in proposal]
+
+    def _boxes(self, number: int, when: datetime | None) -> tuple[str, str]:
+        """What stands in the boxes beside a session."""
+        if number == self.refused:
+            return self._own_boxes(number)
+        return typed_time.boxes(when) if when else ("", "")
 
 
 def _day(session: PlannedSession) -> date:

@@ -9,18 +9,19 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_time
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from clinic import walltime
+from clinic.dates_in_words import written
 from clinic.forms.choices import decode, encode
 from clinic.forms.visit import DecideForm, DeclineForm, DeferForm, VisitForm
 from clinic.models import Appointment, Site
 from clinic.permissions import staff_required
 from clinic.services import course_view, visits
-from clinic.services.booking import NotBookable, TimeTaken
+from clinic.services.booking import TimeTaken
 from clinic.services.visits import FreeTime
+from clinic.views import typed_time
 from clinic.views.desk_series import default_site, request_key
 from clinic.views.merged import to_the_kept
 from patients.errors import Refused
@@ -69,7 +70,7 @@ class _Page:
     def __init__(self, request: HttpRequest, patient: Patient, cycle: Maintenance | None) -> None:
         self.request, self.patient, self.cycle = request, patient, cycle
         self.now = timezone.now()
-        self.problem = self.own_problem = ""
+        self.problem = self.own_problem = self.own_note = ""
         posted = request.POST
         # A time typed since the page was shown counts, whichever button was pressed: the press then only shows it.
         self.own = (posted.get("own_date", "").strip(), posted.get("own_time", "").strip())
@@ -99,10 +100,10 @@ class _Page:
             first = max(today, self.cycle.due_from)
         if start := self._asked_start():
             first = max(today, start.date())
-            self.own, self.pick = (f"{start:%Y-%m-%d}", f"{start:%H:%M}"), OWN
+            self.own, self.pick = typed_time.boxes(start), OWN
         asked = {
             "site": site.pk,
-            "first_day": first.isoformat(),
+            "first_day": written(first),
             "only": "on",
             "treatment": treatment.pk if treatment else "",
             "practitioner": self._asked_key("practitioner"),
@@ -162,13 +163,9 @@ class _Page:
 
     def _named_time(self) -> FreeTime:
         """The time typed in. Raises Refused."""
-        try:
-            day, clock = parse_date(self.own[0]), parse_time(self.own[1])
-        except ValueError:
-            day = clock = None
-        if day is None or clock is None:
-            raise NotBookable(_("Enter a date and a time that exist."))
-        clock = clock.replace(second=0, microsecond=0, tzinfo=None)
+        zone = self.form.cleaned_data["site"].time_zone
+        day, clock = typed_time.read(*self.own, today=walltime.day_of(self.now, zone))
+        self.own_note = typed_time.twice(day, clock, zone)
         return visits.time_at(**self._visit(), day=day, clock=clock, wishes=self.form.wishes())
 
     # The last press
@@ -217,6 +214,7 @@ class _Page:
             "own_time": self.own[1],
             "own_shown": "T".join(self.own),
             "own_problem": self.own_problem,
+            "own_note": "" if self.own_problem else self.own_note,
             "pick": pick or next(iter(codes), OWN if own else ""),
             "problem": self.problem,
             "key": self.request.POST.get("key") or uuid4(),

@@ -84,7 +84,8 @@ def row(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     now, zone = timezone.now(), _zone(request)
     forms = _forms(subject)
     action = request.POST.get("action", "")
-    shown = {name: form(request.POST if name == action else None) for name, form in forms.items()}
+    today = walltime.day_of(now, zone)
+    shown = {name: form(request.POST if name == action else None, today=today) for name, form in forms.items()}
     form = shown.get(action)
     status = 200
     if request.method == "POST" and form is not None:

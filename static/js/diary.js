@@ -434,11 +434,12 @@
     ask.close();
   });
   ask.addEventListener("close", () => {
+    const reason = answer.querySelector("[role=alert]")?.textContent.trim() ?? "";
     answer.replaceChildren();
     if (!putBack) return;
     putBack();
     putBack = null;
-    refuse(answer.dataset.back);
+    refuse(`${answer.dataset.back} ${reason}`.trim());
   });
 
   // --- An empty time: for whom? -----------------------------------------------------------------------

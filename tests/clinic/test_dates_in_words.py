@@ -3,8 +3,10 @@
 from datetime import date, time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from clinic.dates_in_words import NotUnderstood, parse_day, parse_time
+from clinic.dates_in_words import NotUnderstood, parse_day, parse_time, written, written_time
 
 TODAY = date(2026, 1, 31)
 
@@ -44,6 +46,32 @@ TODAY = date(2026, 1, 31)
 )
 def test_a_day_is_understood(typed, meant):
     assert parse_day(typed, today=TODAY) == date.fromisoformat(meant)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        pytest.param("30 jan", "2026-01-30", id="this year's"),
+        pytest.param("31 jan", "2026-01-31", id="today"),
+        pytest.param("1 feb", "2025-02-01", id="what is ahead is meant for last year"),
+        pytest.param("29.2.", "2024-02-29", id="the last year that had the day"),
+        pytest.param("-1w", "2026-01-24", id="from today all the same"),
+        pytest.param("1 feb 2027", "2027-02-01", id="a year that is named counts"),
+    ],
+)
+def test_of_what_has_happened_the_last_such_day_is_meant(typed, meant):
+    assert parse_day(typed, today=TODAY, past=True) == date.fromisoformat(meant)
+
+
+@given(day=st.dates(date(2000, 1, 1), date(2100, 12, 31)), today=st.dates(date(2020, 1, 1), date(2040, 12, 31)))
+def test_a_day_as_it_is_written_is_understood_on_any_day(day, today):
+    assert parse_day(written(day), today=today) == day
+    assert parse_day(written(day), today=today, past=True) == day
+
+
+@given(clock=st.times().map(lambda clock: clock.replace(second=0, microsecond=0)))
+def test_a_time_as_it_is_written_is_understood(clock):
+    assert parse_time(written_time(clock)) == clock
 
 
 @pytest.mark.parametrize(

@@ -304,6 +304,20 @@ def test_cancelling_with_the_later_ones_needs_a_reason_too(desk):
     assert (second.status, second.cancel_reason) == ("cancelled", "ill")
 
 
+@pytest.mark.parametrize(
+    ("kind", "typed_day", "meant"),
+    [
+        pytest.param("move", "4mar", "Wed 4 Mar 2026", id="a move looks ahead"),
+        pytest.param("attended", "1mar", "Sun 1 Mar 2026", id="what was attended is past"),
+    ],
+)
+def test_a_day_typed_in_words(desk, kind, typed_day, meant):
+    page = ask(desk, 1, kind, **typed(f"{typed_day} 9.30"))
+
+    assert f"{meant}, 09:30" in page.content.decode()
+    assert page.context["own"]["own_date"] == typed_day
+
+
 def test_attended_on_another_day(desk):
     with time_machine.travel(at("2026-03-05 17:00"), tick=False):
         page = ask(desk, 1, "attended", **typed("2026-03-04 10:00"))

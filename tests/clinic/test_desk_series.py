@@ -1,7 +1,7 @@
 """Book a series at the desk: what is asked, what is shown, what is refused, and that nothing typed is lost."""
 
 import re
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from clinic.models import Appointment
+from clinic.models import Appointment, OpeningHours, WorkingHours
 from clinic.services import booking
 from tests.clinic.test_booking import a_visit
 from tests.world import NOW, at
@@ -69,7 +69,7 @@ def proposed(desk, world, **values) -> tuple[dict, str]:
 def test_the_form_opens_with_today_and_asks_for_the_protocol_first(desk, world):
     page = desk.get(new(world)).content.decode()
 
-    assert 'value="2026-03-02"' in page
+    assert 'value="2 Mar 2026"' in page
     assert "as soon as a protocol is chosen" in page
 
 
@@ -159,17 +159,62 @@ def test_a_typed_time_that_cannot_be_is_refused_in_words(desk, world, typed, wor
     assert "Session 2:" in page
     assert words in page
     assert "Book all 3 sessions" in page
+    kept = posted_back(page)
+    assert {name: kept[name] for name in typed} == typed
+    # Pressed once more, what is shown is booked: the refused time stays in its boxes and stands in nobody's way.
+    assert desk.post(new(world), answers | kept | {"book": "1"}).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        pytest.param({"date-2": "+6w", "time-2": "9.30"}, "Mon 13 Apr 2026, 09:30", id="in six weeks"),
+        pytest.param({"date-2": "13 apr", "time-2": "930"}, "Mon 13 Apr 2026, 09:30", id="a day of a month"),
+        pytest.param({"date-2": "13.4.", "time-2": "2pm"}, "Mon 13 Apr 2026, 14:00", id="in figures"),
+    ],
+)
+def test_a_date_beside_a_session_may_be_typed_in_words(desk, world, typed, shown):
+    answers, _page = proposed(desk, world)
+
+    page = desk.post(new(world), answers | typed | {"choose": "2:own"}).content.decode()
+
+    assert shown in page
+    assert (posted_back(page)["date-2"], posted_back(page)["time-2"]) == ("13 Apr 2026", shown[-5:])
+
+
+def test_what_the_patient_wishes_may_be_typed_in_words(desk, world):
+    _answers, page = proposed(desk, world, first_day="+1w", earliest_time="2pm", latest_time="15.30", only="on")
+
+    assert re.search(r"Mon 9 Mar 2026, 1[45]:", page)
+    assert 'value="+1w"' in page
+
+
+def test_the_desk_is_told_of_a_time_that_the_clocks_show_twice(desk, world):
+    """A clinic that works at night: on 25 October 2026 the clocks go back from two to one."""
+    OpeningHours.objects.create(site=world.site, weekday=6, opens=time(0), closes=time(6))
+    for practitioner in world.practitioners:
+        WorkingHours.objects.create(resource=practitioner, site=world.site, weekday=6, starts=time(0), ends=time(6))
+    with time_machine.travel(at("2026-10-20 09:00"), tick=False):
+        desk.force_login(world.desk)
+        answers, page = proposed(desk, world, first_day="2026-10-20")
+        typed = {"date-1": "25 oct", "time-1": "1.30", "choose": "1:own"}
+
+        page = desk.post(new(world), answers | typed).content.decode()
+
+    assert "Sun 25 Oct 2026, 01:30" in page
+    assert "so 01:30 comes twice. This is the first of the two." in page
+    assert "comes twice" not in proposed(desk, world)[1]
 
 
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        pytest.param({"first_day": "2026-02-30"}, "Enter a valid date", id="30 February"),
+        pytest.param({"first_day": "2026-02-30"}, "Enter a day, such as 3 mar", id="30 February"),
         pytest.param({"first_day": "2026-01-05"}, "This day has passed", id="yesterday's"),
         pytest.param({"first_day": "2031-01-05"}, "The diary is planned to", id="beyond the diary"),
-        pytest.param({"first_day": "99999-01-01"}, "Enter a valid date", id="year 99999"),
+        pytest.param({"first_day": "99999-01-01"}, "Enter a day, such as 3 mar", id="year 99999"),
         pytest.param({"earliest_time": "17:00", "latest_time": "9:00"}, "before the earliest time", id="times swapped"),
-        pytest.param({"earliest_time": "tea"}, "Enter a valid time", id="not a time"),
+        pytest.param({"earliest_time": "tea"}, "Enter a time, such as 9.30", id="not a time"),
         pytest.param({"weekdays": ["8"]}, "not one of the available choices", id="an eighth day"),
         pytest.param({"practitioner": "999999"}, "Select a valid choice", id="nobody's key"),
         pytest.param({"site": "999999"}, "Select a valid choice", id="no such site"),

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from clinic import walltime
-from clinic.models import Appointment, Message
+from clinic.models import Absence, Appointment, BookingRequest, Message
 from clinic.services import course as courses
 from tests.clinic.test_booking import a_visit, book
 from tests.e2e.conftest import assert_accessible, sign_in
@@ -287,3 +287,116 @@ def test_the_same_without_a_mouse(phone, clinic):
     typed = ["/", *"amal osei", "Enter", "Enter", "b", *"acne", "Control", "Enter"]
     assert counted.of("key") == typed, counted.acts
     assert Appointment.objects.live().filter(session__series__patient=clinic.patient).count() == 3
+
+
+# --- Two presses, two people ------------------------------------------------------------------------------
+
+
+def test_a_double_click_books_once(phone, server, clinic):
+    desk, _counted = phone
+    propose(desk, server, clinic.patient)
+
+    desk.get_by_role("button", name="Book all 3 sessions").dblclick(no_wait_after=True)
+
+    expect(desk.get_by_text("3 sessions are booked.")).to_be_visible()
+    assert Series.objects.count() == 1
+    assert Appointment.objects.count() == 3
+    assert BookingRequest.objects.count() == 1
+
+
+def propose(page, server, patient) -> list[str]:
+    """Open the booking, choose the protocol; the times that are proposed."""
+    page.goto(f"{server.url}/desk/patients/{patient.pk}/series/new/")
+    page.wait_for_load_state()
+    page.get_by_label("Protocol").select_option(label="Acne scars")
+    expect(page.locator(".proposal-session")).to_have_count(3)
+    return page.locator(".proposal-session time").all_text_contents()
+
+
+def test_two_receptionists_at_one_time(desk, server, clinic, browser):
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    other = context.new_page()
+    sign_in(other, server, "manager@example.com")
+    mine = propose(desk, server, clinic.patient)
+    assert propose(other, server, clinic.a_patient("Noor", "Haddad")) == mine
+
+    # The other moves only the second and the third away, and is faster.
+    for number in (3, 2):
+        other.get_by_text(f"Another time for session {number}").click()
+        other.locator(f"#session-{number} .proposal-alternatives button").last.click()
+        expect(other.locator(f"#session-{number}")).to_contain_text("Kept")
+    other.get_by_role("button", name="Book all 3 sessions").click()
+    expect(other.get_by_text("3 sessions are booked.")).to_be_visible()
+    context.close()
+
+    # Mine is told in a sentence; only what was lost has another time; what was typed and chosen stands.
+    desk.get_by_label("Start no later than").fill("16.00")
+    desk.get_by_role("button", name="Book all 3 sessions").click()
+    expect(desk.get_by_role("alert")).to_contain_text("Only what was lost has been planned again")
+    times = desk.locator(".proposal-session time").all_text_contents()
+    assert [now == before for now, before in zip(times, mine, strict=True)] == [False, True, True]
+    expect(desk.locator("#session-1")).to_contain_text("Planned again")
+    expect(desk.get_by_label("Start no later than")).to_have_value("16.00")
+    assert Appointment.objects.filter(patient=clinic.patient).count() == 0
+    assert_accessible(desk)
+    desk.get_by_role("button", name="Book all 3 sessions").click()
+    expect(desk.get_by_text("3 sessions are booked.")).to_be_visible()
+    assert Appointment.objects.filter(patient=clinic.patient).count() == 3
+
+
+# --- Dragged where it cannot be --------------------------------------------------------------------------
+
+
+def test_a_card_dropped_where_it_cannot_be_goes_back_with_the_reason(desk, server, clinic):
+    visit = book(clinic, a_visit(clinic, "2026-03-03 10:00"))
+    Absence.objects.create(
+        resource=clinic.practitioners[0],
+        starts_at=at("2026-03-03 12:00"),
+        ends_at=at("2026-03-03 18:00"),
+        reason="Training",
+    )
+    desk.goto(f"{server.url}/desk/diary/?view=day")
+    card = desk.locator(".diary-grid .visit:not(.ec-ghost) .card", has_text="Amal Osei")
+    was = card.bounding_box()
+
+    slot = "getComputedStyle(document.querySelector('.diary-grid .ec-main')).getPropertyValue('--ec-slot-height')"
+    half_hour = float(desk.evaluate(slot).removesuffix("px"))
+    desk.mouse.move(was["x"] + 40, was["y"] + 10)
+    desk.mouse.down()
+    desk.mouse.move(was["x"] + 44, was["y"] + 30, steps=4)
+    desk.mouse.move(was["x"] + 44, was["y"] + 10 + 6 * half_hour, steps=8)
+    desk.mouse.up()
+
+    dialog = desk.get_by_role("dialog", name="Move this visit")
+    expect(dialog.get_by_role("alert")).to_contain_text("Nothing is free then for the whole visit.")
+    expect(dialog.get_by_role("button", name="Move it")).to_have_count(0)
+    desk.keyboard.press("Escape")
+    expect(desk.locator("#messages")).to_contain_text(
+        "The visit stays where it was. Nothing is free then for the whole visit."
+    )
+    expect(card).to_be_visible()
+    assert card.bounding_box()["height"] == pytest.approx(was["height"], abs=2)
+    assert card.text_content().count("10:00") == 1
+    visit.refresh_from_db()
+    assert visit.starts_at == at("2026-03-03 10:00")
+
+
+def test_what_one_does_the_other_sees_in_the_diary(desk, server, clinic, browser):
+    visit = book(clinic, a_visit(clinic, "2026-03-03 10:00"))
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    other = context.new_page()
+    sign_in(other, server, "manager@example.com")
+    other.goto(f"{server.url}/desk/diary/?view=day")
+    card = other.locator(".diary-grid .visit .card", has_text="Amal Osei")
+    expect(card).to_contain_text("10:00")
+
+    desk.goto(f"{server.url}/desk/appointments/{visit.pk}/move/")
+    desk.get_by_label("Date", exact=True).fill("t")
+    desk.get_by_label("Time", exact=True).fill("14.30")
+    desk.get_by_label("Time", exact=True).press("Tab")
+    expect(desk.get_by_role("region", name="Before and after")).to_contain_text("Tue 3 Mar 2026, 14:30")
+    desk.get_by_role("button", name="Move it").click()
+    expect(desk.locator("#messages")).to_contain_text("Moved.")
+
+    expect(card).to_contain_text("14:30", timeout=5000)
+    context.close()

@@ -1,16 +1,20 @@
 """What the desk did about what needs a person, and who is at it just now."""
 
+from collections.abc import Iterable
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from clinic.models.diary import Appointment
+from clinic.models.links import CallRequest
 from clinic.models.outbox import Message
 from patients.models import Patient
 from treatments.models import Maintenance, Session
 
-SUBJECTS = ["session", "maintenance", "appointment", "message"]
+SUBJECTS = ["session", "maintenance", "appointment", "message", "call"]
 
 
 class Outcome(models.TextChoices):
@@ -31,6 +35,21 @@ def _about_one_thing() -> Q:
     return condition
 
 
+class WorklistNoteQuerySet(models.QuerySet["WorklistNote"]):
+    def resting(self, cycles: Iterable[int], *, now: datetime) -> dict[int, datetime]:
+        """Until when no reminder of these cycles is sent, where a call about one was noted; one query.
+
+        A call that the patient asked for is about the cycle of the reminder they had.
+        """
+        in_force = self.filter(hidden_until__gt=now).order_by()
+        about = in_force.filter(maintenance__in=cycles).values_list("maintenance", "hidden_until")
+        asked_for = in_force.filter(call__message__maintenance__in=cycles)
+        until: dict[int, datetime] = {}
+        for cycle, moment in about.union(asked_for.values_list("call__message__maintenance", "hidden_until"), all=True):
+            until[cycle] = max(moment, until.get(cycle, moment))
+        return until
+
+
 class WorklistNote(models.Model):
     """One thing that somebody did about a row: a call and its outcome, a snooze, a decision. Never changed.
 
@@ -42,11 +61,14 @@ class WorklistNote(models.Model):
     maintenance = models.ForeignKey(Maintenance, models.PROTECT, null=True, blank=True, related_name="+")
     appointment = models.ForeignKey(Appointment, models.PROTECT, null=True, blank=True, related_name="+")
     message = models.ForeignKey(Message, models.PROTECT, null=True, blank=True, related_name="+")
+    call = models.ForeignKey(CallRequest, models.PROTECT, null=True, blank=True, related_name="+")
     outcome = models.CharField(max_length=10, choices=Outcome)
     text = models.CharField(max_length=200, blank=True)
     hidden_until = models.DateTimeField(null=True, blank=True)
     noted_at = models.DateTimeField()
     noted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+
+    objects = WorklistNoteQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("worklist note")

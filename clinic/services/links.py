@@ -82,7 +82,7 @@ def open_(secret: str, *, now: datetime) -> Opened:
     if link is None or link.expires_at <= now or link.message.patient.merged_into_id:
         raise LinkClosed(_("This link does not open anything any more."))
     message = link.message
-    found = _spoken_of(message)
+    found = spoken_of(message)
     booked = Appointment.objects.upcoming(now=now).filter(maintenance__in=found).select_related("site")
     return Opened(
         patient=message.patient,
@@ -93,7 +93,8 @@ def open_(secret: str, *, now: datetime) -> Opened:
     )
 
 
-def _spoken_of(message: Message) -> tuple[Maintenance, ...]:
+def spoken_of(message: Message) -> tuple[Maintenance, ...]:
+    """The cycles that a message was about, in the order of their days."""
     keys = [message.maintenance_id, *message.says_too.values_list("maintenance_id", flat=True)]
     found = Maintenance.objects.filter(pk__in=[key for key in keys if key])
     return tuple(found.select_related("series__protocol", "treatment").order_by("due_from", "pk"))
@@ -262,6 +263,6 @@ def send_fresh(secret: str, *, now: datetime) -> None:
         ).values_list("owed_at", flat=True)
         if len(asked) >= FRESH_A_DAY or any(at > now - FRESH_EVERY for at in asked):
             return
-        left = [cycle for cycle in _spoken_of(link.message) if is_open(cycle)]
+        left = [cycle for cycle in spoken_of(link.message) if is_open(cycle)]
         if left:
             outbox.owe_fresh_link(patient=patient, maintenance=left[0], now=now)

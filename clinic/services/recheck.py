@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db.models import Max, Q, Value
+from django.db.models import Q, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
@@ -324,8 +324,7 @@ def _resting(messages: Sequence[Message], now: datetime) -> dict[int, datetime]:
     cycles = {message.maintenance_id for message in messages if message.kind == MessageKind.MAINTENANCE_REMINDER}
     if not cycles:
         return {}
-    notes = WorklistNote.objects.filter(maintenance__in=cycles, hidden_until__gt=now).order_by()
-    return dict(notes.values("maintenance").annotate(until=Max("hidden_until")).values_list("maintenance", "until"))
+    return WorklistNote.objects.resting(cycles, now=now)
 
 
 def _verdict(message: Message, facts: _Facts, now: datetime) -> Verdict:

@@ -14,7 +14,16 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from clinic import walltime
-from clinic.models import Appointment, AppointmentStatus, Message, MessageState, Outcome, WorklistHold, WorklistNote
+from clinic.models import (
+    Appointment,
+    AppointmentStatus,
+    CallRequest,
+    Message,
+    MessageState,
+    Outcome,
+    WorklistHold,
+    WorklistNote,
+)
 from clinic.services import outbox, rota_fit
 from clinic.services.transactions import whole
 from clinic.services.worklist_rows import name_of, row_id
@@ -28,6 +37,8 @@ from treatments.services import series as courses
 HELD_FOR = timedelta(minutes=10)
 # How many days a row rests after a call.
 RESTS = {Outcome.REACHED: 7, Outcome.NO_ANSWER: 2}
+# Who asked to be called waits for it: nobody answered today, so it is tried again tomorrow.
+ASKED_RESTS = RESTS | {Outcome.NO_ANSWER: 1}
 DATED = [Outcome.CALL_BACK, Outcome.SNOOZED]
 # A visit that nobody wants again leaves the list for good; by then it has left it anyway.
 FOR_GOOD = timedelta(days=365)
@@ -48,7 +59,7 @@ class RowChanged(WorklistError):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a row is about: a session, a maintenance cycle, an appointment or a message; and whose it is."""
+    """What a row is about: a session, a maintenance cycle, an appointment, a message, a call; and whose it is."""
 
     kind: str
     row: Any
@@ -72,6 +83,9 @@ def subject(kind: str, key: int) -> Subject | None:
             .first()
         )
         return found and Subject(kind, found, found.series.patient)
+    if kind == "call":
+        found = CallRequest.objects.select_related("patient", "message__maintenance__treatment").filter(pk=key).first()
+        return found and Subject(kind, found, found.patient)
     model = {"appointment": Appointment, "message": Message}.get(kind)
     found = model and model.objects.select_related("patient").filter(pk=key).first()
     return found and Subject(kind, found, found.patient)
@@ -125,12 +139,16 @@ def note(
 ) -> WorklistNote:
     """Note what came of a call, or leave the row until a day; it rests, and so does the next reminder about it.
 
+    Whoever is reached has been called: what they asked for is done, from whichever row it was.
+
     `seen` is the latest note that the page showed. Declining ends the series or the cycle, and needs a word why. Raises
     RowHeld, RowChanged or WorklistError; and whatever refuses to end it.
     """
     with_row = _begin(subject, by=by, now=now, seen=seen)
     if outcome == Outcome.DECLINED:
         _decline(with_row, text=text, by=by, now=now)
+    if outcome == Outcome.REACHED:
+        CallRequest.objects.waiting().filter(patient=subject.patient).update(done_at=now, done_by=by)
     return _end(with_row, outcome, by=by, now=now, text=text, hidden_until=_hidden(subject, outcome, now, zone, until))
 
 
@@ -184,6 +202,9 @@ def _check_open(subject: Subject, now: datetime) -> None:
             raise RowChanged(gone % _("it is booked, and fits"))
         if row.status not in (AppointmentStatus.BOOKED, AppointmentStatus.CANCELLED, AppointmentStatus.NO_SHOW):
             raise RowChanged(gone % row.get_status_display())
+    elif subject.kind == "call":
+        if row.done_at is not None:
+            raise RowChanged(gone % _("the patient was called"))
     elif row.state not in (MessageState.FAILED, MessageState.UNKNOWN):
         raise RowChanged(gone % row.get_state_display())
 
@@ -198,7 +219,8 @@ def _hidden(subject: Subject, outcome: Outcome, now: datetime, zone: ZoneInfo, u
         return walltime.midnight(until, zone)
     if outcome == Outcome.DECLINED:
         return now + FOR_GOOD if subject.kind == "appointment" else None
-    return walltime.midnight(today + timedelta(days=RESTS[outcome]), zone)
+    rests = ASKED_RESTS if subject.kind == "call" else RESTS
+    return walltime.midnight(today + timedelta(days=rests[outcome]), zone)
 
 
 def _decline(subject: Subject, *, text: str, by: User, now: datetime) -> None:
@@ -222,6 +244,8 @@ def _decline(subject: Subject, *, text: str, by: User, now: datetime) -> None:
         raise WorklistError(_("The visit is booked. Cancel it, then the patient is told."))
     elif subject.kind == "message":
         raise WorklistError(_("A message cannot be declined. Settle it by hand."))
+    elif subject.kind == "call":
+        raise WorklistError(_("A call that was asked for is made. Log it, then decline what it is about."))
 
 
 def _end(

@@ -1,4 +1,4 @@
-"""What needs a person, read: seven lists, their counts, and one page of rows, in a constant number of queries.
+"""What needs a person, read: eight lists, their counts, and one page of rows, in a constant number of queries.
 
 Its cost follows the work at hand and not the history (see worklist_sources), and it is paged by key.
 """
@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Max
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -39,6 +38,7 @@ WHERE_THE_PATIENT_IS = """coalesce((
     SELECT visit.site_id FROM clinic_appointment AS visit
     WHERE visit.patient_id = row.patient_id ORDER BY visit.starts_at DESC LIMIT 1
 ), %(site)s)"""
+CALLS = "calls"
 UNFIT = "unfit"
 
 
@@ -82,6 +82,13 @@ TABS = {
             gettext_lazy("To be decided"),
             sources.TO_DECIDE,
             empty=gettext_lazy("No maintenance waits for the clinician's decision."),
+        ),
+        Tab(
+            CALLS,
+            gettext_lazy("To call"),
+            sources.CALLS,
+            sorted_by="timestamptz",
+            empty=gettext_lazy("Nobody waits for a call. Patients ask for one from the link in a reminder."),
         ),
         Tab(
             "messages",
@@ -255,7 +262,7 @@ def _row(values: dict[str, Any], tab: Tab, *, zone: ZoneInfo, now: datetime) -> 
         maintenance_pk=values["maintenance_id"],
         treatment_pk=values["treatment_id"],
         what=_what(values),
-        when=_when(values, tab),
+        when=_when(values, tab, zone),
         left=left,
         urgent=urgent,
         state=values["state"],
@@ -272,16 +279,21 @@ def _what(values: dict[str, Any]) -> str:
         return _("%(treatment)s, session %(n)d of %(m)d") % words
     if kind == "session":
         return _("%(treatment)s, session %(n)d") % words
-    if kind == "maintenance":
+    if kind == "call" and values["total"]:
+        words["more"] = ngettext("%d more", "%d more", values["total"]) % values["total"]
+        return _("%(treatment)s, maintenance %(n)d, and %(more)s") % words
+    if kind == "maintenance" or (kind == "call" and values["number"]):
         return _("%(treatment)s, maintenance %(n)d") % words
     return values["treatment"] or ""
 
 
-def _when(values: dict[str, Any], tab: Tab) -> str:
+def _when(values: dict[str, Any], tab: Tab, zone: ZoneInfo) -> str:
     opens, closes = values["opens"], values["closes"]
     if tab.name == UNFIT:
         starts = date_format(values["sort"].astimezone(ZoneInfo(values["zone"])), "D j M Y, H:i")
         return _("%(when)s, with %(name)s") % {"when": starts, "name": values["whom"]} if values["whom"] else starts
+    if tab.name == CALLS:
+        return _("asked on %s") % date_format(values["sort"].astimezone(zone), "D j M Y, H:i")
     if tab.name == "decide":
         return _("counts from %s") % in_words(opens)
     if tab.name == "cancelled":
@@ -305,7 +317,8 @@ def _left(values: dict[str, Any], tab: Tab, *, zone: ZoneInfo, now: datetime) ->
     if tab.sorted_by == "timestamptz":
         days = (today - day_of(values["sort"], zone)).days
         words = ngettext("%d day ago", "%d days ago", days) % days if days > 0 else _("today")
-        return words, False
+        # Who asks to be called was told that it happens soon.
+        return words, tab.name == CALLS and days > 0
     opens, closes = values["opens"], values["closes"]
     if tab.name == "decide":
         days = (today - opens).days
@@ -393,12 +406,7 @@ def _next_steps(rows: Sequence[Row], *, zone: ZoneInfo, now: datetime) -> dict[i
         for patient, channel, granted in words.values_list("patient_id", "channel", "granted")
         if granted
     }
-    held = dict(
-        WorklistNote.objects.filter(maintenance__in=keys, hidden_until__gt=now)
-        .values_list("maintenance")
-        .annotate(until=Max("hidden_until"))
-        .values_list("maintenance", "until")
-    )
+    held = WorklistNote.objects.resting(keys, now=now)
     due = {
         key: days for key, *days in Maintenance.objects.filter(pk__in=keys).values_list("pk", "due_from", "remind_from")
     }

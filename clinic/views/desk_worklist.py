@@ -1,4 +1,4 @@
-"""The worklist: what needs a person, in seven lists; one row of it; and the same as a file."""
+"""The worklist: what needs a person, in eight lists; one row of it; and the same as a file."""
 
 from datetime import datetime
 from urllib.parse import urlencode
@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from clinic import walltime
@@ -17,7 +18,7 @@ from clinic.forms.worklist import CallForm, DeclineRowForm, FilterForm, RetryFor
 from clinic.models import Appointment, AppointmentStatus, Outcome, WorklistNote
 from clinic.models.worklist import SUBJECTS
 from clinic.permissions import staff_required
-from clinic.services import course_view, rota_fit, worklist, worklist_rows
+from clinic.services import course_view, links, rota_fit, worklist, worklist_rows
 from clinic.services.dispatch import HAND_OVERS
 from clinic.services.worklist import Subject
 from clinic.services.worklist_rows import TABS, Filters, Row, Tab
@@ -115,7 +116,7 @@ def _forms(subject: Subject) -> dict:
     forms = [CallForm, SnoozeForm]
     if subject.kind == "message":
         forms += [RetryForm, SettleForm]
-    elif not _is_booked(subject.kind, subject.row):
+    elif subject.kind != "call" and not _is_booked(subject.kind, subject.row):
         forms += [DeclineRowForm]
     return {form.action: form for form in forms}
 
@@ -138,6 +139,8 @@ def _act(action: str, said: dict, *, subject: Subject, request: HttpRequest, now
     note = worklist.note(**common, outcome=outcome, zone=zone, **said)
     if outcome == Outcome.DECLINED:
         return _("Kept: the patient does not want it.")
+    if subject.kind == "call" and outcome == Outcome.REACHED:
+        return _("Kept. The patient was called, and the row has left the list.")
     assert note.hidden_until is not None
     return _("Kept. It comes back on %s, unless something happens before.") % course_view.in_words(
         walltime.day_of(note.hidden_until, zone)
@@ -185,6 +188,11 @@ def _said_of(subject: Subject, now: datetime, zone: ZoneInfo) -> dict:
             "channel": thing.get_channel_display(),
         }
         return {"what": what, "when": thing.get_state_display(), "detail": thing.reason, "may_retry": may}
+    if subject.kind == "call":
+        asked = date_format(thing.asked_at.astimezone(zone), "D j M Y, H:i")
+        cycles = [cycle.treatment.name for cycle in links.spoken_of(thing.message)]
+        about = _("The reminder was about: %s.") % ", ".join(cycles) if cycles else ""
+        return {"what": _("Asks to be called"), "when": _("asked on %s") % asked, "detail": about}
     if subject.kind == "appointment":
         visit = Appointment.objects.select_related("treatment", "site").get(pk=thing.pk)
         detail = visit.cancel_reason
@@ -211,6 +219,9 @@ def _book_url(kind: str, thing, patient: int) -> str:
         if thing.due_from is None:
             return reverse("desk:maintenance-decide", args=[thing.pk])
         return f"{visit}?maintenance={thing.pk}"
+    if kind == "call":
+        cycle = thing.message.maintenance
+        return _book_url("maintenance", cycle, patient) if cycle and links.is_open(cycle) else ""
     if _is_booked(kind, thing):
         return reverse("desk:rota-visit", args=[thing.pk])
     if kind == "appointment":

@@ -10,7 +10,7 @@ import time_machine
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from clinic.models import Message, WorklistHold, WorklistNote
+from clinic.models import CallRequest, Message, WorklistHold, WorklistNote
 from clinic.services import worklist
 from clinic.services.worklist_rows import TABS
 from patients.models import Patient
@@ -48,7 +48,7 @@ def one_of_each(world) -> None:
     a_cycle(world, state="waiting")
     series = world.a_series()
     attended(world, series, 1, date(2026, 2, 2))
-    a_message(world)
+    CallRequest.objects.create(patient=world.patient, message=a_message(world), asked_at=NOW)
 
 
 # --- The list ---------------------------------------------------------------------------------
@@ -62,7 +62,16 @@ def test_every_list_opens_with_its_rows_and_the_counts_of_all(desk, world, tab):
 
     assert answer.status_code == 200
     counts = {other.name: int(count) for other, count, _address in answer.context["tabs"]}
-    assert counts == {"to-book": 1, "due": 1, "overdue": 1, "decide": 1, "messages": 1, "cancelled": 0, "unfit": 0}
+    assert counts == {
+        "to-book": 1,
+        "due": 1,
+        "overdue": 1,
+        "decide": 1,
+        "calls": 1,
+        "messages": 1,
+        "cancelled": 0,
+        "unfit": 0,
+    }
     assert len(answer.context["rows"]) == counts[tab]
 
 

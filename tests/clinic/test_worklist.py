@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 
 from clinic.models import (
     Appointment,
+    CallRequest,
     Closure,
     Message,
     MessageState,
@@ -342,7 +343,7 @@ def test_a_page_costs_the_same_number_of_queries_however_long_it_is(world, tab, 
         a_cycle(world, patient, due=TODAY - timedelta(days=9))
         a_cycle(world, patient, state="waiting")
         world.a_series(patient)
-        a_message(world, patient)
+        CallRequest.objects.create(patient=patient, message=a_message(world, patient), asked_at=NOW)
         visit = book(world, a_visit(world, f"2026-03-{10 + n} 10:00"), patient)
         booking.cancel(appointment=visit, reason="ill", by=world.desk, now=NOW)
         note(world, on("maintenance", a_cycle(world, patient, due=TODAY)), Outcome.NO_ANSWER)

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
 from clinic import walltime
-from clinic.models import Appointment, Resource, Site
+from clinic.models import Appointment, BookingRequest, Resource, Site
 from clinic.planning import Choice, Wishes
 from clinic.services import booking, horizon, outbox
 from clinic.services import course as courses
@@ -132,6 +132,12 @@ def book(
         return placed
 
     return booking.once(key=key, by=by, now=now, work=work)[0]
+
+
+def answered(*, key: UUID, by: User, patient: Patient) -> Appointment | None:
+    """The visit that this press has booked already: by then its own time is not free for it."""
+    made = BookingRequest.objects.filter(key=key, requested_by=by).values_list("appointments", flat=True).first()
+    return Appointment.objects.filter(pk__in=made or [], patient=patient).first()
 
 
 def _course(patient: Patient, treatment: Treatment, maintenance: Maintenance | None) -> Course:

@@ -171,14 +171,16 @@ class _Page:
     # The last press
 
     def _booked(self) -> HttpResponse:
-        visit = self._visit()
+        visit, key = self._visit(), request_key(self.request)
         try:
+            if appointment := visits.answered(key=key, by=self.request.user, patient=self.patient):
+                return redirect("desk:appointment", appointment.pk)
             if self.pick == OWN:
                 choice = self._named_time().choice
             elif (choice := decode(self.pick, visit["site"])) is None:
                 self.problem = _("Choose one of the times.")
                 return self._page(status=422)
-            appointment = visits.book(**visit, choice=choice, by=self.request.user, key=request_key(self.request))
+            appointment = visits.book(**visit, choice=choice, by=self.request.user, key=key)
         except TimeTaken as refusal:
             self.problem = _("%s These are free now; choose one and book once more.") % refusal
             return self._page(status=409)

@@ -65,6 +65,15 @@ def test_a_double_press_books_once(desk, world, consultation):
     assert Appointment.objects.count() == 1
 
 
+def test_a_double_press_for_a_typed_time_books_once_and_gives_equal_answers(desk, world, consultation):
+    typed = {"own_date": "2026-03-05", "own_time": "14:05", "own_shown": "2026-03-05T14:05", "pick": "own"}
+    asked = filled(world, consultation, book="1", **typed)
+
+    answers = {desk.post(page_of(world.patient), asked)["Location"] for _press in range(3)}
+
+    assert answers == {reverse("desk:appointment", args=[Appointment.objects.get().pk])}
+
+
 def test_a_time_that_was_taken_gives_fresh_times_and_loses_nothing_that_was_typed(desk, world, consultation):
     asked = filled(world, consultation, earliest_time="10:00", weekdays=["1"])
     pick = desk.post(page_of(world.patient), asked).context["pick"]

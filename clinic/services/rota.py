@@ -189,6 +189,8 @@ def time_away(row: Absence | Closure, zone) -> str:
     first, last = starts.date(), ends.date()
     if whole_days(row, zone):
         return course_view.span(first, last - DAY)
+    if row.ends_at == walltime.midnight(first + DAY, zone):
+        return f"{course_view.in_words(first)}, {starts:%H:%M}–24:00"
     if first == last:
         return f"{course_view.in_words(first)}, {starts:%H:%M}–{ends:%H:%M}"
     return f"{date_format(starts, 'D j M Y, H:i')} – {date_format(ends, 'D j M Y, H:i')}"

@@ -152,7 +152,7 @@ def _validity(row: WorkingHours, today) -> str:
     if begins and ends:
         return _("from %(first)s to %(last)s") % {"first": begins, "last": ends}
     if begins:
-        return _("from %s on") % begins
+        return _("from %s") % begins
     return _("until %s") % ends if ends else ""
 
 

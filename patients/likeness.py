@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
 
-from django.db import connection
+from django.db import connection, transaction
 
 from patients.models import Patient
 
@@ -29,7 +29,8 @@ class Alike:
     similar: tuple[Patient, ...] = ()
 
 
-# Each part is one join of all lines with all patients. What very many share (a clinic's own number, a made-up name)
+# Each part is one join of all lines with all patients by what is equal, never by one thing or another: that would
+# compare each with each. What very many share (a clinic's own number, a made-up name)
 # gives the first twenty, so that the answer stays of bounded size.
 SIMILAR = """
 WITH said AS MATERIALIZED (
@@ -56,7 +57,9 @@ called AS (
     FROM patients_patient AS patient JOIN phones ON phones.phone = patient.phone
     WHERE patient.merged_into_id IS NULL GROUP BY phones.phone
 )
-SELECT line, unnest(ids) AS patient, true AS by_name FROM said JOIN named ON named.name IN (said.name, said.swapped)
+SELECT line, unnest(ids) AS patient, true AS by_name FROM said JOIN named ON named.name = said.name
+UNION ALL
+SELECT line, unnest(ids), true FROM said JOIN named ON named.name = said.swapped
 UNION ALL
 SELECT line, unnest(ids), false FROM said JOIN mailed ON mailed.email = said.email
 UNION ALL
@@ -79,13 +82,7 @@ def alike(wanted: Sequence[Wanted]) -> dict[int, Alike]:
 
 def _by_reference(references: set[str]) -> dict[str, Patient]:
     found = Patient.objects.filter(reference__in=references).select_related("merged_into")
-    return {patient.reference: _standing(patient) for patient in found}
-
-
-def _standing(patient: Patient) -> Patient:
-    while patient.merged_into is not None:
-        patient = patient.merged_into
-    return patient
+    return {patient.reference: patient.merged_into or patient for patient in found}
 
 
 def _similar(wanted: Sequence[Wanted]) -> dict[int, set[tuple[int, bool]]]:
@@ -100,10 +97,13 @@ def _similar(wanted: Sequence[Wanted]) -> dict[int, set[tuple[int, bool]]]:
         "phone": [one.phone for one in wanted],
         "email": [one.email.lower() for one in wanted],
     }
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Just after an import the planner still believes the table empty, and would compare each with each.
+        cursor.execute("SELECT set_config('enable_nestloop', 'off', true)")
         cursor.execute(SIMILAR, values)
         for line, patient, by_name in cursor.fetchall():
             found[line].add((patient, by_name))
+        cursor.execute("SELECT set_config('enable_nestloop', 'on', true)")
     return found
 
 

@@ -199,19 +199,13 @@ class People:
         references = {line.cells.get("patient", "") for line in lines} - {""}
         emails = {line.cells.get("email", "").lower() for line in lines} - {""}
         self.by_reference = {
-            patient.reference: _standing(patient)
+            patient.reference: patient.merged_into or patient
             for patient in Patient.objects.filter(reference__in=references).select_related("merged_into")
         }
         self.by_email: dict[str, list[Patient]] = {}
         here = Patient.objects.current().exclude(email="").alias(email_lower=Lower("email"))
         for patient in here.filter(email_lower__in=emails):
             self.by_email.setdefault(patient.email.lower(), []).append(patient)
-
-
-def _standing(patient: Patient) -> Patient:
-    while patient.merged_into is not None:
-        patient = patient.merged_into
-    return patient
 
 
 class CourseReader(LineReader):

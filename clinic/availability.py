@@ -115,13 +115,15 @@ class Day:
     """A local day of a site. No opening: closed.
 
     `offset` is the local time's distance from UTC in minutes, as it is at the start of the day. On the two days a
-    year when clocks change, `change` is the instant of it and the offset from then on.
+    year when clocks change, `change` is the instant of it and the offset from then on. `closed` names what closes the
+    site that day, or a part of it.
     """
 
     date: date
     opening: tuple[tuple[int, int], ...]
     offset: int = 0
     change: tuple[int, int] | None = None
+    closed: str = ""
 
     def clock(self, instant: int) -> int:
         """What a clock on the wall shows at `instant`, in minutes from 00:00 of this day."""
@@ -131,11 +133,15 @@ class Day:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Resource:
-    """A practitioner, room or device. Without `working` it is there whenever the site is open."""
+    """A practitioner, room or device. Without `working` it is there whenever the site is open.
+
+    `away` is the part of `busy` in which it is absent; nothing but the reason given depends on it.
+    """
 
     id: Hashable
     busy: Spans = NEVER
     working: Spans | None = None
+    away: Spans = NEVER
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -90,13 +90,15 @@ def read(
         .values_list("pk", "kind", "device_kind__name")
     )
     keys = [key for key, _kind, _device_kind in resources]
-    busy = _busy(keys, start, end, parts, leaving)
+    away = _away(keys, start, end)
+    busy = _busy(keys, parts, leaving, away)
 
     practitioners, rooms, devices = [], [], defaultdict(list)
     for key, kind, device_kind in resources:
         taken = busy.get(key, availability.NEVER)
         if kind == ResourceKind.PRACTITIONER:
-            practitioners.append(availability.Resource(id=key, busy=taken, working=working[key]))
+            absent = availability.spans(*away[key]) if key in away else availability.NEVER
+            practitioners.append(availability.Resource(id=key, busy=taken, working=working[key], away=absent))
         elif kind == ResourceKind.ROOM:
             rooms.append(availability.Resource(id=key, busy=taken))
         else:
@@ -117,11 +119,11 @@ def _days(site: Site, first: date, last: date, on: Collection[date] | None) -> t
     for weekday, opens, closes in site.opening_hours.order_by().values_list("weekday", "opens", "closes"):
         hours[weekday].append((opens, closes))
     closures = [
-        (walltime.to_minutes(shut), _minutes_up(reopens))
-        for shut, reopens in site.closures.filter(
+        (walltime.to_minutes(shut), _minutes_up(reopens), reason)
+        for shut, reopens, reason in site.closures.filter(
             ends_at__gt=walltime.midnight(first, zone),
             starts_at__lt=walltime.midnight(last + DAY, zone),
-        ).values_list("starts_at", "ends_at")
+        ).values_list("starts_at", "ends_at", "reason")
     ]
     days = []
     next_begins = walltime.to_minutes(walltime.midnight(first, zone))
@@ -136,7 +138,9 @@ def _days(site: Site, first: date, last: date, on: Collection[date] | None) -> t
             (_minute(day, opens, offset, change, zone), _minute(day, closes, offset, change, zone))
             for opens, closes in (hours[day.weekday()] if on is None or day in on else ())
         ]
-        days.append(Day(day, tuple(_less(opening, closures)), offset=offset, change=change))
+        left = tuple(_less(opening, closures))
+        names = [name for shut, reopens, name in closures if any(a < reopens and shut < b for a, b in opening)]
+        days.append(Day(day, left, offset=offset, change=change, closed=", ".join(names) if opening else ""))
     return tuple(days)
 
 
@@ -147,8 +151,8 @@ def _minute(day: date, clock: time, offset: int, change: tuple[int, int] | None,
     return walltime.clock_minutes(day, clock, zone)
 
 
-def _less(opening: list[tuple[int, int]], closures: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    for shut, reopens in closures:
+def _less(opening: list[tuple[int, int]], closures: list[tuple[int, int, str]]) -> list[tuple[int, int]]:
+    for shut, reopens, _name in closures:
         opening = [
             part
             for opens, closes in opening
@@ -163,12 +167,22 @@ def _minutes_up(moment: datetime) -> int:
     return -(-int(moment.timestamp()) // walltime.MINUTE)
 
 
+def _away(keys: list[int], start: datetime, end: datetime) -> dict[int, tuple[array, array]]:
+    """Absences of each resource: starts and ends."""
+    found: dict[int, tuple[array, array]] = {}
+    absences = Absence.objects.filter(resource__in=keys, starts_at__lt=end, ends_at__gt=start)
+    for key, begins, finishes in absences.values_list("resource", "starts_at", "ends_at"):
+        starts, ends = found.setdefault(key, (array("i"), array("i")))
+        starts.append(walltime.to_minutes(begins))
+        ends.append(_minutes_up(finishes))
+    return found
+
+
 def _busy(
     keys: list[int],
-    start: datetime,
-    end: datetime,
     parts: list[tuple[datetime, datetime]],
     leaving: list[int],
+    away: dict[int, tuple[array, array]],
 ) -> dict[int, Spans]:
     """Absences of each resource, and its claims in some parts of the time, at the cost of the numbers alone."""
     # A claim is never longer than a day: with this bound the index alone finds the first one.
@@ -183,11 +197,10 @@ def _busy(
         .annotate(starts=Packed(EpochMinute("starts_at")), ends=Packed(EpochMinuteUp("ends_at")))
         .values_list("resource", "starts", "ends")
     }
-    absences = Absence.objects.filter(resource__in=keys, starts_at__lt=end, ends_at__gt=start)
-    for key, begins, finishes in absences.values_list("resource", "starts_at", "ends_at"):
+    for key, (begins, finishes) in away.items():
         starts, ends = found.setdefault(key, (array("i"), array("i")))
-        starts.append(walltime.to_minutes(begins))
-        ends.append(_minutes_up(finishes))
+        starts.extend(begins)
+        ends.extend(finishes)
     return {key: availability.spans(starts, ends) for key, (starts, ends) in found.items()}
 
 

@@ -1,7 +1,7 @@
 """Book a series: four steps on one page. Nothing is stored before the last press."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from uuid import UUID, uuid4
@@ -16,12 +16,14 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from clinic import walltime
 from clinic.dates_in_words import written
+from clinic.forms.add_ons import Chosen
 from clinic.forms.choices import decode, encode
 from clinic.forms.series import CaseForm, WishesForm
 from clinic.models import Site
 from clinic.permissions import staff_required
 from clinic.planning import Choice, PlannedSession
 from clinic.services import course as courses
+from clinic.services import why
 from clinic.services.booking import BookingError, TimeTaken
 from clinic.services.course import Course, Order, OutsideWindow, Proposal
 from clinic.views import typed_time
@@ -29,6 +31,8 @@ from clinic.views.merged import to_the_kept
 from patients.errors import Refused
 from patients.models import Patient
 from treatments.models import Series
+
+AddOns = Mapping[int, tuple[str, ...]]
 
 REASONS = {
     "beyond": gettext_lazy("beyond the days that are planned so far"),
@@ -50,8 +54,9 @@ def new(request: HttpRequest, pk: int) -> HttpResponse:
     def course() -> Course | None:
         return courses.new_course(patient=patient, choice=case.choice()) if case.is_valid() else None
 
-    def book(order: Order, **kwargs) -> Series:
-        return courses.book_new(patient=patient, choice=case.choice(), order=order, **kwargs)
+    def book(order: Order, add_ons: AddOns, **kwargs) -> Series:
+        choice = replace(case.choice(), add_ons=add_ons)
+        return courses.book_new(patient=patient, choice=choice, order=order, **kwargs)
 
     return _Page(request, patient, case=case, course=course, book=book).answer()
 
@@ -66,8 +71,8 @@ def rest(request: HttpRequest, pk: int) -> HttpResponse:
         messages.info(request, str(refusal))
         return redirect("desk:patient", series.patient_id)
 
-    def book(order: Order, **kwargs) -> Series:
-        return courses.book_rest(series=series, order=order, **kwargs)
+    def book(order: Order, add_ons: AddOns, **kwargs) -> Series:
+        return courses.book_rest(series=series, order=order, add_ons=add_ons, **kwargs)
 
     return _Page(request, series.patient, series=series, course=lambda: left, book=book).answer()
 
@@ -94,6 +99,9 @@ class Row:
     label: str
     changed: bool
     just_chosen: bool
+    minutes: int
+    add_ons: tuple[str, ...]
+    why: str
     boxes: tuple[str, str]
 
     @property
@@ -136,6 +144,7 @@ class _Page:
         # A time typed in beside a session counts, whichever button was pressed: the press then only shows it.
         self.settled_now = self._chosen() or self._typed()
         self.booking = "book" in request.POST and self.settled_now is None
+        self.add_ons: Chosen | None = None
         self.lost: tuple[int, ...] = ()
         self.problem = self.note = ""
         # The session beside which a time was typed that cannot be had: it stays in its boxes.
@@ -144,6 +153,11 @@ class _Page:
     def answer(self) -> HttpResponse:
         posted = self.request.POST
         course = self.course() if posted or self.series else None
+        if course:
+            self.add_ons = Chosen.of(course, posted)
+            course = self.add_ons.applied(course)
+            # A press that follows another choice only shows what that comes to.
+            self.booking = self.booking and not self.add_ons.changed
         treatment = course.treatment if course else self._treatment()
         today = walltime.day_of(self.now, default_site(self.request).time_zone)
         initial = {"site": default_site(self.request), "first_day": today, "only": True}
@@ -184,6 +198,7 @@ class _Page:
         """Plan around what the desk has settled; what comes before the session just chosen stays where it was."""
         picks = self._picks(order.site)
         pinned = {number: picks[number] for number in self._pinned() if number in picks}
+        pinned = self._with_new_add_ons(course, order, pinned)
         if self.settled_now is None:
             return courses.propose(course=course, order=replace(order, pinned=pinned), now=self.now)
         number, wanted = self.settled_now
@@ -200,6 +215,23 @@ class _Page:
         elif choice := decode(wanted, order.site):
             pinned[number] = choice
         return courses.propose(course=course, order=replace(order, pinned=pinned), now=self.now)
+
+    def _with_new_add_ons(self, course: Course, order: Order, pinned: dict[int, Choice]) -> dict[int, Choice]:
+        """What was settled for a session whose visit is another now: at the same time, or free to be planned again."""
+        again = {n: pinned[n] for n in (self.add_ons.changed if self.add_ons else ()) if n in pinned}
+        if not again:
+            return pinned
+        kept = {n: choice for n, choice in pinned.items() if n not in again}
+        proposal = courses.propose(course=course, order=replace(order, pinned=kept), now=self.now)
+        for number, had in again.items():
+            clock = _moment(had, order.site.time_zone).time()
+            try:
+                kept[number] = courses.choice_at(proposal, number, had.day, clock, practitioner=had.practitioner)
+            except Refused:
+                self.problem = (
+                    _("Session %d does not fit there any more with its add-ons, and is planned again.") % number
+                )
+        return kept
 
     def _own_boxes(self, number: int) -> tuple[str, str]:
         posted = self.request.POST
@@ -249,6 +281,7 @@ class _Page:
                 by=self.request.user,
                 now=self.now,
                 key=request_key(self.request),
+                add_ons=self.add_ons.by_number if self.add_ons else {},
                 outside_reason=self.request.POST.get("outside_reason", "").strip()[:200],
             )
         except TimeTaken as refusal:
@@ -293,7 +326,8 @@ class _Page:
             "note": self.note,
             "key": self.request.POST.get("key") or uuid4(),
             "zone": proposal.order.site.time_zone if proposal else None,
-            "minutes": sum(phase.minutes for phase in proposal.course.terms.visit) if proposal else 0,
+            "minutes": _minutes(proposal) if proposal else "",
+            "add_ons": self.add_ons,
         }
         return render(self.request, "desk/series_book.html", context, status=status)
 
@@ -340,6 +374,9 @@ class _Page:
                 changed=number in self.lost,
                 just_chosen=number == just_chosen,
                 boxes=self._boxes(number, _moment(choice, zone) if choice else None),
+                minutes=sum(phase.minutes for phase in proposal.course.visit(number)),
+                add_ons=proposal.course.add_ons.get(number, ()),
+                why="" if booked or number in pinned or number == 1 else why.words(proposal, number),
             )
 
         return [row(number, session) for number, session in proposal]
@@ -349,6 +386,12 @@ class _Page:
         if number == self.refused:
             return self._own_boxes(number)
         return typed_time.boxes(when) if when else ("", "")
+
+
+def _minutes(proposal: Proposal) -> str:
+    """How long the visits take: one number, or from which to which."""
+    found = {sum(phase.minutes for phase in proposal.course.visit(number)) for number in proposal.course.numbers}
+    return "–".join(map(str, sorted({min(found), max(found)})))
 
 
 def _day(session: PlannedSession) -> date:

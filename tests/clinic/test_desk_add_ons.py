@@ -10,6 +10,7 @@ from clinic.services import booking
 from tests.clinic.test_add_ons import booked, minutes, takes, visit, world  # noqa: F401
 from tests.clinic.test_booking import a_visit
 from tests.clinic.test_desk_move import said
+from tests.clinic.test_desk_series import filled, posted_back
 from tests.treatments.test_add_ons import kept, offering  # noqa: F401
 from tests.world import NOW
 
@@ -120,3 +121,45 @@ class TestABookedVisit:
         page = client.get(addresses.get(where, reverse("portal:course"))).content.decode()
 
         assert "Mask" in page
+
+
+class TestBookingASeries:
+    def address(self, world) -> str:  # noqa: F811
+        return reverse("desk:series-new", args=[world.patient.pk])
+
+    def proposed(self, desk, world, **values) -> tuple[dict, str]:  # noqa: F811
+        answers = filled(world, **values)
+        page = desk.post(self.address(world), answers | {"propose": "1"}).content.decode()
+        return answers | posted_back(page) | {"add-ons-shown": ["1", "2", "3"]}, page
+
+    def test_what_is_chosen_for_all_sessions_lengthens_each(self, desk, world):  # noqa: F811
+        answers, page = self.proposed(desk, world, every=["Lamp"])
+
+        assert "90 minutes each" in page
+        had = {f"had-{n}": ["Lamp"] for n in (1, 2, 3)} | {f"add-ons-{n}": ["Lamp"] for n in (1, 2, 3)}
+        answer = desk.post(self.address(world), answers | had | {"every-had": ["Lamp"], "book": "1"})
+
+        assert answer.status_code == 302
+        assert [minutes(visit(n)) for n in (1, 2, 3)] == [90, 90, 90]
+
+    def test_one_session_can_have_more_than_the_others(self, desk, world):  # noqa: F811
+        answers, _page = self.proposed(desk, world)
+
+        page = desk.post(self.address(world), answers | {"add-ons-2": ["Lamp", "Mask"], "book": "1"})
+
+        assert page.status_code == 200, "The press only shows what the choice comes to."
+        words = page.content.decode()
+        assert "75–100 minutes each" in words
+        assert "with Lamp, Mask, 100 minutes" in words
+        again = answers | posted_back(words) | {"add-ons-2": ["Lamp", "Mask"], "had-2": ["Lamp", "Mask"]}
+        desk.post(self.address(world), again | {"book": "1"})
+        assert [minutes(visit(n)) for n in (1, 2, 3)] == [75, 100, 75]
+
+    def test_a_box_for_all_that_is_ticked_later_leaves_the_rest_of_each_as_it_is(self, desk, world):  # noqa: F811
+        answers, _page = self.proposed(desk, world)
+        had = {"add-ons-2": ["Mask"], "had-2": ["Mask"], "every": ["Lamp"]}
+
+        page = desk.post(self.address(world), answers | had | {"propose": "1"}).content.decode()
+
+        assert "with Lamp, Mask, 100 minutes" in page
+        assert page.count("with Lamp, 90 minutes") == 2

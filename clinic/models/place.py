@@ -1,5 +1,6 @@
 """Where: the clinic's sites and when they are open."""
 
+import pghistory
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
 from django.db import models
@@ -65,6 +66,7 @@ class Site(models.Model):
         return self.name
 
 
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 class OpeningHours(models.Model):
     """Open on this weekday from `opens` to `closes`, the site's wall clock. A midday break is two rows."""
 
@@ -95,6 +97,7 @@ class OpeningHours(models.Model):
         return f"{self.get_weekday_display()} {self.opens:%H:%M}–{self.closes:%H:%M}"
 
 
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 class Closure(models.Model):
     """The site is shut from `starts_at` to `ends_at`, a public holiday or works."""
 

@@ -1,5 +1,6 @@
 """Who and what a visit needs: practitioners, rooms, devices."""
 
+import pghistory
 from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
@@ -83,6 +84,7 @@ class Validity(Func):
         super().__init__(F("valid_from"), F("valid_until"), Value("[]"))
 
 
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 class WorkingHours(models.Model):
     """A practitioner works at a site on this weekday, the site's wall clock, from one date to another (included)."""
 
@@ -122,6 +124,7 @@ class WorkingHours(models.Model):
         return f"{self.get_weekday_display()} {self.starts:%H:%M}–{self.ends:%H:%M}"
 
 
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 class Absence(models.Model):
     """A resource is away: leave, illness, a device at the workshop."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from hashlib import blake2b
 
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Model
 from django.utils.formats import date_format
@@ -284,6 +285,23 @@ def closed_on(site: Site, days: Sequence[Holiday]) -> Change:
             for one in days
         )
     )
+
+
+# --- Who ---------------------------------------------------------------------------------------------
+
+
+def last_change(row: Model) -> str:
+    """Who last changed a part of the rota, and when by the site's clock, in words. Empty where nothing is known."""
+    event = row.events.select_related("pgh_context").order_by("-pgh_id").first()
+    if event is None:
+        return ""
+    site = row.resource.site if isinstance(row, Absence) else row.site
+    when = date_format(event.pgh_created_at.astimezone(site.time_zone), "D j M Y, H:i")
+    key = event.pgh_context.metadata.get("user") if event.pgh_context else None
+    user = User.objects.filter(pk=key).first() if key else None
+    if user is None:
+        return _("Last changed on %(when)s.") % {"when": when}
+    return _("Last changed by %(who)s, %(when)s.") % {"who": user.get_full_name() or user.email, "when": when}
 
 
 # --- In words ---------------------------------------------------------------------------------------

@@ -246,6 +246,7 @@ class _Page:
             "title": self.kind.change if self.row else self.kind.new,
             "site": self.site,
             "row": self.row,
+            "last_change": rota.last_change(self.row) if self.row else "",
             "form": form,
             "consequences": self.consequences,
             "removing": self.removing,

@@ -249,6 +249,21 @@ def test_what_is_removed_is_gone_and_its_page_says_so(keeper, world, kind):
     assert "not there any more" in said(keeper.get(of(kind, row), follow=True))
 
 
+@pytest.mark.parametrize("kind", FORMS)
+def test_who_added_changed_and_removed_it_is_kept(keeper, world, kind):
+    keeper.post(new(kind), FORMS[kind](world))
+    row = ROWS[kind].objects.latest("pk")
+    events = ROWS[kind].events.rel.related_model.objects.filter(pgh_obj_id=row.pk).order_by("pgh_id")
+    page = keeper.get(of(kind, row)).content.decode()
+    keeper.post(of(kind, row), {"remove": "1"})
+
+    assert [(event.pgh_label, event.pgh_context.metadata["user"]) for event in events] == [
+        ("insert", world.manager.pk),
+        ("delete", world.manager.pk),
+    ]
+    assert f"Last changed by {world.manager.get_full_name() or world.manager.email}, " in page
+
+
 @pytest.mark.parametrize("kind", ["nothing", "absences"])
 def test_there_are_four_kinds(keeper, kind):
     assert keeper.get(f"/desk/rota/{kind}/new/").status_code == 404

@@ -10,6 +10,7 @@ DEMO_PASSWORD = "demo-only-alderbrook"  # noqa: S105
 ACCOUNTS: list[tuple[str, str, str | None]] = [
     ("receptionist", "reception@example.com", DEMO_PASSWORD),
     ("practitioner", "amara@example.com", DEMO_PASSWORD),
+    ("manager", "manager@example.com", DEMO_PASSWORD),
     ("admin", "admin@example.com", DEMO_PASSWORD),
     ("patient", "nina.castellan@example.com", None),
 ]

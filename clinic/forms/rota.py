@@ -10,34 +10,17 @@ from datetime import date, datetime, timedelta
 from crispy_forms.helper import FormHelper
 from django import forms
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from clinic import walltime
-from clinic.dates_in_words import FIRST_YEAR, LAST_YEAR
+from clinic.forms.days import ClockField, DayField, from_today
 from clinic.models import Absence, Closure, OpeningHours, Resource, ResourceKind, Site, Weekday, WorkingHours
 from clinic.services import rota
 
 DAY = timedelta(days=1)
 NOTE_LENGTH = 200
 WEEKDAY_NEEDED = _("Choose at least one weekday.")
-
-
-def _day(label: str, **kwargs) -> forms.DateField:
-    return forms.DateField(
-        label=label,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        error_messages={"required": _("Enter a day."), "invalid": _("Enter a day that exists, such as 2026-03-31.")},
-        **kwargs,
-    )
-
-
-def _clock(label: str, **kwargs) -> forms.TimeField:
-    return forms.TimeField(
-        label=label,
-        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
-        error_messages={"required": _("Enter a time."), "invalid": _("Enter a time such as 09:30.")},
-        **kwargs,
-    )
 
 
 class _RotaForm(forms.Form):
@@ -49,13 +32,7 @@ class _RotaForm(forms.Form):
         self.helper = FormHelper()
         self.helper.form_tag = False
         self.helper.disable_csrf = True
-
-    def clean(self) -> dict:
-        data = super().clean()
-        for name, value in list(data.items()):
-            if isinstance(value, date) and not FIRST_YEAR <= value.year <= LAST_YEAR:
-                self.add_error(name, _("This is very far away. Check the year."))
-        return data
+        from_today(self, walltime.day_of(timezone.now(), site.time_zone))
 
     def both(self, first: str, last: str) -> bool:
         return all(self.cleaned_data.get(name) is not None for name in (first, last))
@@ -71,10 +48,10 @@ class _RotaForm(forms.Form):
 class _AwayForm(_RotaForm):
     """Whole days, or from a time on the first to a time on the last."""
 
-    first_day = _day(_("First day"))
-    last_day = _day(_("Last day"), required=False, help_text=_("This day included. Empty: the same day."))
-    starts = _clock(_("From (time)"), required=False, help_text=_("Empty: from the beginning of the day."))
-    ends = _clock(_("Until (time)"), required=False, help_text=_("Empty: to the end of the day."))
+    first_day = DayField(label=_("First day"))
+    last_day = DayField(label=_("Last day"), required=False, help_text=_("This day included. Empty: the same day."))
+    starts = ClockField(label=_("From (time)"), required=False, help_text=_("Empty: from the beginning of the day."))
+    ends = ClockField(label=_("Until (time)"), required=False, help_text=_("Empty: to the end of the day."))
 
     @staticmethod
     def initial_of(row, zone) -> dict:
@@ -211,8 +188,8 @@ class _HoursForm(_RotaForm):
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": WEEKDAY_NEEDED},
     )
-    starts = _clock(_("From"))
-    ends = _clock(_("Until"))
+    starts = ClockField(label=_("From"))
+    ends = ClockField(label=_("Until"))
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
@@ -258,10 +235,12 @@ class WorkingForm(_HoursForm):
         empty_label=_("Choose"),
         error_messages={"required": _("Choose who works then.")},
     )
-    valid_from = _day(_("From (day)"), required=False, help_text=_("Empty: always was."))
-    valid_until = _day(_("Until (day)"), required=False, help_text=_("This day included. Empty: until further notice."))
-    change_from = _day(
-        _("Change it from this day on"),
+    valid_from = DayField(label=_("From (day)"), required=False, help_text=_("Empty: always was."))
+    valid_until = DayField(
+        label=_("Until (day)"), required=False, help_text=_("This day included. Empty: until further notice.")
+    )
+    change_from = DayField(
+        label=_("Change it from this day on"),
         required=False,
         help_text=_("What was before then stays as it was. Empty: it was entered wrongly, change all of it."),
     )

@@ -191,10 +191,14 @@ def time_away(row: Absence | Closure, zone) -> str:
     if whole_days(row, zone):
         return course_view.span(first, last - DAY)
     if row.ends_at == walltime.midnight(first + DAY, zone):
-        return f"{course_view.in_words(first)}, {starts:%H:%M}–24:00"
+        return _("%s to the end of the day") % date_format(starts, "D j M Y, H:i")
     if first == last:
         return f"{course_view.in_words(first)}, {starts:%H:%M}–{ends:%H:%M}"
-    return f"{date_format(starts, 'D j M Y, H:i')} – {date_format(ends, 'D j M Y, H:i')}"
+    if row.ends_at == walltime.midnight(last, zone):
+        until = _("the end of %s") % course_view.in_words(last - DAY)
+    else:
+        until = date_format(ends, "D j M Y, H:i")
+    return f"{date_format(starts, 'D j M Y, H:i')} – {until}"
 
 
 def whole_days(row: Absence | Closure, zone) -> bool:

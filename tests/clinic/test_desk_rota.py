@@ -151,6 +151,13 @@ def test_an_absence_is_whole_days_or_hours_and_is_shown_again_as_it_was_typed(ke
     assert shown == whole | typed
 
 
+def test_days_and_times_may_be_typed_in_words(keeper, world):
+    keeper.post(new("absence"), absence(world, first_day="3 mar", starts="2pm", last_day="+3d", ends="9.30"))
+
+    row = Absence.objects.get()
+    assert (row.starts_at, row.ends_at) == (at("2026-03-03 14:00"), at("2026-03-05 09:30"))
+
+
 def test_times_are_those_of_the_sites_clock(keeper, world):
     Site.objects.update(time_zone="America/New_York")
 
@@ -164,14 +171,14 @@ def test_times_are_those_of_the_sites_clock(keeper, world):
     [
         pytest.param("absence", {"resource": ""}, "resource", "Choose who", id="nobody chosen"),
         pytest.param("absence", {"resource": "x"}, "resource", "", id="nobody of that name"),
-        pytest.param("absence", {"first_day": ""}, "first_day", "Enter a day", id="no day"),
-        pytest.param("absence", {"first_day": "2026-02-30"}, "first_day", "a day that exists", id="a day that is not"),
+        pytest.param("absence", {"first_day": ""}, "first_day", "required", id="no day"),
+        pytest.param("absence", {"first_day": "2026-02-30"}, "first_day", "Enter a day, such as", id="no such day"),
         pytest.param("absence", {"last_day": "2026-03-02"}, "last_day", "before the first", id="ends before it begins"),
         pytest.param(
             "absence", {"starts": "11:00", "ends": "11:00"}, "ends", "end before it begins", id="no time at all"
         ),
-        pytest.param("absence", {"starts": "25:00"}, "starts", "a time such as", id="a time that is not"),
-        pytest.param("absence", {"last_day": "9999-12-31"}, "last_day", "Check the year", id="the year 9999"),
+        pytest.param("absence", {"starts": "25:00"}, "starts", "Enter a time, such as", id="a time that is not"),
+        pytest.param("absence", {"last_day": "9999-12-31"}, "last_day", "Enter a day, such as", id="the year 9999"),
         pytest.param(
             "absence", {"first_day": "2026-03-29", "starts": "01:30"}, "starts", "does not exist", id="a skipped time"
         ),
@@ -268,6 +275,25 @@ def test_who_added_changed_and_removed_it_is_kept(keeper, world, kind):
 def test_there_are_four_kinds(keeper, kind):
     assert keeper.get(f"/desk/rota/{kind}/new/").status_code == 404
     assert keeper.get(f"/desk/rota/{kind}/1/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        pytest.param({}, "Tue 3 Mar 2026", id="a whole day"),
+        pytest.param({"starts": "14:00"}, "Tue 3 Mar 2026, 14:00 to the end of the day", id="an afternoon"),
+        pytest.param({"starts": "09:30", "ends": "11:00"}, "Tue 3 Mar 2026, 09:30–11:00", id="some hours"),
+        pytest.param(
+            {"starts": "14:00", "last_day": "2026-03-05"},
+            "Tue 3 Mar 2026, 14:00 – the end of Thu 5 Mar 2026",
+            id="from an afternoon on",
+        ),
+    ],
+)
+def test_time_away_never_reads_as_the_day_after_it(keeper, world, typed, words):
+    keeper.post(new("closure"), closure(world, **typed))
+
+    assert words in keeper.get(ROTA).content.decode()
 
 
 # --- What it does to booked visits ------------------------------------------------------------------

@@ -5,13 +5,17 @@ from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import Permission
 from playwright.sync_api import expect
 
 from clinic import walltime
 from clinic.models import Absence, Appointment, BookingRequest, Message
 from clinic.services import course as courses
+from clinic.services import rota_fit
 from tests.clinic.test_booking import a_visit, book
+from tests.clinic.test_worklist import a_cycle
 from tests.e2e.conftest import assert_accessible, sign_in
+from tests.e2e.test_worklist import press
 from tests.world import LONDON, NOW, at
 from treatments.models import Protocol, ScreeningQuestion, Series
 from treatments.services import series as treated
@@ -184,6 +188,70 @@ def test_a_no_show_in_session_three_of_six_is_planned_again(desk, server, clinic
     assert Message.objects.filter(kind="change", state="pending").count() == 1
     desk.goto(f"{server.url}/desk/diary/?day={now[4]}")
     expect(desk.locator(".diary-grid .visit .card", has_text="Amal Osei")).to_contain_text("4 of 6")
+
+
+# --- A practitioner is ill tomorrow -----------------------------------------------------------------------
+
+
+def test_a_practitioner_is_ill_tomorrow_and_no_visit_is_lost(desk, server, clinic):
+    """Ada's three visits: Ben has her first time and no other; the last may be tomorrow only."""
+    clinic.desk.user_permissions.add(Permission.objects.get(codename="note_absence"))
+    Absence.objects.create(
+        resource=clinic.practitioners[1], starts_at=at("2026-03-04 10:30"), ends_at=at("2026-03-05 00:00"), reason=""
+    )
+    noor, ines = clinic.a_patient("Noor", "Haddad"), clinic.a_patient("Ines", "Vidal")
+    same_time = book(clinic, a_visit(clinic, "2026-03-04 09:00"))
+    elsewhere = book(clinic, a_visit(clinic, "2026-03-04 11:00"), noor)
+    cycle = a_cycle(clinic, ines, due=date(2026, 3, 4), by=date(2026, 3, 4))
+    stays = book(clinic, a_visit(clinic, "2026-03-04 14:00", maintenance=cycle), ines)
+    unaffected = book(clinic, a_visit(clinic, "2026-03-05 09:00"), clinic.a_patient("Zoe", "Klein"))
+    names = ["Amal Osei", "Noor Haddad", "Ines Vidal"]
+
+    # One press shows whom it affects, and keeps nothing yet.
+    desk.goto(f"{server.url}/desk/rota/")
+    person = desk.get_by_label("Ill:")
+    person.focus()
+    desk.keyboard.type("Ada")
+    press(desk, "button", "Ill tomorrow")
+    expect(desk.get_by_role("heading", name="3 booked visits would no longer fit")).to_be_visible()
+    expect(desk.locator(".rota-consequences tbody th")).to_have_text(names)
+    assert Absence.objects.filter(resource=clinic.practitioners[0]).count() == 0
+    assert_accessible(desk)
+
+    # The next keeps it: the same visits stand on the worklist, each with its reason, none moved.
+    keep = desk.get_by_role("button", name="Keep it, and put these visits on the worklist")
+    expect(keep).to_be_focused()
+    desk.keyboard.press("Enter")
+    expect(desk.locator("#messages")).to_contain_text("3 booked visits no longer fit.")
+    rows = desk.locator(".worklist tbody tr")
+    expect(rows.locator("th > a")).to_have_text(names)
+    expect(rows).to_contain_text(["Ada is away: Ill"] * 3)
+    assert_accessible(desk)
+
+    # One press plans again what can be, and says of the rest why it cannot.
+    press(desk, "button", "Re-plan all of these")
+    expect(desk.get_by_role("heading", level=1)).to_have_text("Planned again")
+    moved, left = (desk.get_by_role("region", name=name).locator("tbody tr") for name in ("Moved", "Still on the list"))
+    expect(moved.locator("th")).to_have_text(names[:2])
+    expect(left.locator("th")).to_have_text(names[2:])
+    expect(left).to_contain_text("Nothing is free that keeps every session inside its window.")
+    assert_accessible(desk)
+    press(desk, "link", "Back to the list")
+    expect(rows.locator("th > a")).to_have_text(names[2:])
+
+    # Nothing was cancelled, and what was moved holds its time where the diary shows it.
+    booked = {visit.pk: visit for visit in Appointment.objects.live().select_related("practitioner")}
+    assert booked.keys() == {visit.pk for visit in (same_time, elsewhere, stays, unaffected)}
+    assert set(rota_fit.misfits(now=MORNING)) == {stays.pk}
+    assert booked[same_time.pk].starts_at == same_time.starts_at
+    assert booked[same_time.pk].practitioner.name == "Ben"
+    assert booked[stays.pk].starts_at == stays.starts_at
+    for visit, name in ((same_time, "Amal Osei"), (elsewhere, "Noor Haddad"), (stays, "Ines Vidal")):
+        local = booked[visit.pk].starts_at.astimezone(LONDON)
+        desk.goto(f"{server.url}/desk/diary/?view=day&by=practitioner&day={local:%Y-%m-%d}")
+        card = desk.locator(".diary-grid .visit .card", has_text=name)
+        expect(card).to_have_count(1)
+        expect(card).to_contain_text(f"{local:%H:%M}")
 
 
 # --- The patient is on the phone --------------------------------------------------------------------------

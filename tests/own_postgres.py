@@ -6,8 +6,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import environ
+import psutil
 import psycopg
 from django.conf import settings as project
 from django.db import connections
@@ -17,13 +19,28 @@ from config import servers
 
 
 class OwnPostgres:
-    """Started and migrated when it is made; `url` stays the same over a restart."""
+    """Started when it is made, with our tables; `url` stays the same over a restart.
 
-    def __init__(self) -> None:
+    They are those of `like`, with what is in them: quicker than to migrate.
+    """
+
+    def __init__(self, *, like: psycopg.Connection | None = None) -> None:
         self._private = servers.PrivateDirectory()
         self._start()
-        command = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
-        subprocess.run(command, cwd=project.BASE_DIR, env=self.environment(), check=True)
+        if like is None:
+            command = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
+            subprocess.run(command, cwd=project.BASE_DIR, env=self.environment(), check=True)
+        else:
+            self._copy(like.info)
+
+    def _copy(self, like: psycopg.ConnectionInfo) -> None:
+        programs = Path(psutil.Process(self._process.pid).exe()).parent
+        written = self._private.path / "copy.sql"
+        dump = [programs / "pg_dump", "--no-owner", f"--file={written}", f"--dbname={like.dsn}"]
+        subprocess.run(dump, env=os.environ | {"PGPASSWORD": like.password}, check=True)
+        with self.connect() as connection:
+            read = [programs / "psql", "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", f"--file={written}"]
+            subprocess.run([*read, f"--dbname={connection.info.dsn}"], stdout=subprocess.DEVNULL, check=True)
 
     def _start(self) -> None:
         place = self._private.path
@@ -68,8 +85,8 @@ class OwnPostgres:
 
 
 @contextmanager
-def own_postgres() -> Iterator[OwnPostgres]:
-    server = OwnPostgres()
+def own_postgres(*, like: psycopg.Connection | None = None) -> Iterator[OwnPostgres]:
+    server = OwnPostgres(like=like)
     try:
         yield server
     finally:

@@ -163,6 +163,11 @@ def _make(
     return offer
 
 
+def can_be_made(patient: Patient) -> bool:
+    """Whether this patient can be written to with an offer; else a call is what is left."""
+    return _channel(patient) is not None
+
+
 def _channel(patient: Patient) -> Channel | None:
     """Where the answer is likely to be quick: by text where the patient said yes to that, else by mail."""
     said = {c.channel: c.granted for c in patient.consents.in_force() if c.purpose == Purpose.SERVICE}

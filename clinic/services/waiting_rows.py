@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from clinic import walltime
 from clinic.models import Appointment, EarlierOffer, EarlierWish, Resource, Weekday
 from clinic.services import course_view
+from clinic.services.offers import can_be_made
 from clinic.services.waiting import Could
 from clinic.waiting import Opening
 
@@ -39,6 +40,8 @@ class Row:
     times: tuple[Time, ...]
     offers: tuple[str, ...]
     offer_open: bool
+    # Whether an offer could reach the patient; asked only where there is one to make.
+    writable: bool
     # Of one press of a button in this row.
     press: UUID = field(default_factory=uuid4)
 
@@ -64,15 +67,17 @@ def _row(wish: EarlierWish, openings: Collection[Opening], people: dict[int, Res
     elif visit.maintenance is not None:
         what = _("%s, maintenance") % what
     offers = sorted(wish.offers.all(), key=lambda offer: offer.made_at, reverse=True)
+    times = tuple(_time(one, people, visit) for one in _spread(openings))
     return Row(
         wish=wish,
         what=what,
         now=course_view.at(visit),
         wants=tuple(wants(wish)),
         since=date_format(wish.waiting_since.astimezone(zone), "D j M Y"),
-        times=tuple(_time(one, people, visit) for one in _spread(openings)),
+        times=times,
         offers=tuple(_offered(offer, visit, now=now) for offer in offers),
         offer_open=any(is_open(offer, now=now) for offer in offers),
+        writable=bool(times) and can_be_made(visit.patient),
     )
 
 

@@ -13,9 +13,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from clinic import walltime
@@ -24,7 +25,7 @@ from clinic.models import Appointment, Resource
 from clinic.permissions import staff_required
 from clinic.planning import Choice
 from clinic.services import course as planned
-from clinic.services import ripple
+from clinic.services import ripple, waiting
 from clinic.services import undo as undoing
 from clinic.services.course import Proposal
 from clinic.services.ripple import Change, Outlook
@@ -214,7 +215,22 @@ class VisitPage(RipplePage):
             "attended": _("%s: attended.") % self.appointment.patient,
         }[outlook.change.kind]
         messages.success(self.request, said + self.with_it(outlook), extra_tags=f"undo-{self.appointment.pk}")
+        if outlook.change.kind == "move":
+            self._tell_who_waits()
         return redirect("desk:appointment", self.appointment.pk)
+
+    def _tell_who_waits(self) -> None:
+        """The page that follows is that of the new time; who would like the old one stands on the waiting list."""
+        before = self.appointment
+        could = waiting.could_have(waiting.waiting_list(now=self.now), now=self.now, visit=before)
+        if others := sum(one.wish.appointment_id != before.pk for one in could):
+            words = ngettext(
+                "%d patient on the waiting list would like the time that is free now.",
+                "%d patients on the waiting list would like the time that is free now.",
+                others,
+            )
+            link = format_html('<a href="{}">{}</a>', reverse("desk:waiting"), _("Show the waiting list"))
+            messages.info(self.request, format_html("{} {}", words % others, link))
 
     # What is shown
 

@@ -397,6 +397,28 @@ def test_the_page_after_cancelling_says_who_would_like_the_time(freed, desk):
     assert page.index("Noor") < page.index("Ines")
 
 
+def test_a_move_tells_who_would_like_the_time_that_it_left(freed, desk):
+    mover = book(freed, a_visit(freed, SOON), freed.a_patient("Mover"))
+    EarlierWish.objects.filter(appointment=freed.ines).delete()
+    address = f"/desk/appointments/{mover.pk}/move/"
+    asked = {"own_date": "2026-03-16", "own_time": "10:00", "pick": "own", "look": "1"}
+    page = desk.post(address, asked)
+    asked = {"own_date": "2026-03-16", "own_time": "10:00", "pick": "own", "save": "1"}
+    shown = {name: str(page.context[name]) for name in ("key", "seen", "own_shown")}
+
+    page = desk.post(address, asked | shown, follow=True).content.decode()
+
+    assert "Moved." in page
+    assert "1 patient on the waiting list would like the time that is free now." in page
+    assert "Show the waiting list" in page
+
+
+def test_the_page_of_a_patient_leads_from_what_is_booked_to_a_wish(freed, desk):
+    page = desk.get(f"/desk/patients/{freed.ines.patient_id}/").content.decode()
+
+    assert f'href="/desk/appointments/{freed.ines.pk}/earlier/"' in page
+
+
 def test_the_list_moves_by_one_press_and_says_what_was_offered(freed, desk):
     wish = EarlierWish.objects.get(appointment=freed.ines)
     time = {"start": int(at(SOON).timestamp()) // 60, "practitioner": freed.practitioners[0].pk, "key": str(uuid4())}
@@ -408,6 +430,23 @@ def test_the_list_moves_by_one_press_and_says_what_was_offered(freed, desk):
     freed.ines.refresh_from_db()
     assert freed.ines.starts_at == at(SOON)
     assert "comes on Thu 5 Mar 2026, 10:00 now" in page
+
+
+@pytest.mark.parametrize(
+    ("phone", "words"),
+    [
+        pytest.param("+442079460018", "Cannot be written to: call.", id="a phone and no texts"),
+        pytest.param("", "Cannot be reached from here", id="nothing at all"),
+    ],
+)
+def test_who_cannot_be_written_to_is_not_offered_a_message(freed, desk, phone, words):
+    Patient.objects.filter(pk=freed.ines.patient_id).update(email="", phone=phone)
+
+    page = desk.get("/desk/waiting/").content.decode()
+
+    assert page.count('value="offer"') == 1
+    assert page.count('value="move"') == 2
+    assert page.count(words) == 1
 
 
 def test_the_list_asks_no_more_queries_for_more_who_wait_in_vain(freed, desk, django_assert_max_num_queries):

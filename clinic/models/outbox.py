@@ -206,7 +206,9 @@ class Message(models.Model):
                 nulls_distinct=False,
                 name="message_said_once",
             ),
-            models.CheckConstraint(condition=Q(state__in=MessageState.values), name="message_state_known"),
+            models.CheckConstraint(condition=Q(kind__in=MessageKind.values), name="message_kind_known"),
+            models.CheckConstraint(condition=Q(purpose__in=Purpose.values), name="message_purpose_known"),
+            models.CheckConstraint(condition=Q(channel__in=Channel.values), name="message_channel_known"),
             models.CheckConstraint(condition=Q(not_before__lte=F("not_after")), name="message_times_in_order"),
             # By e-mail a second time under the same Message-ID; a text message is never sent again blindly.
             models.CheckConstraint(
@@ -218,6 +220,7 @@ class Message(models.Model):
                 | ~Q(state="sending") & Q(token=None, lease_until=None),
                 name="message_lease_while_sending",
             ),
+            # Also that the state is one of these.
             models.CheckConstraint(
                 condition=Q(state__in=["pending", "sending"], settled_at=None)
                 | Q(state__in=["sent", "failed", "unknown", "dropped"], settled_at__isnull=False),

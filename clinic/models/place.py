@@ -99,7 +99,7 @@ class OpeningHours(models.Model):
 
 @pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 class Closure(models.Model):
-    """The site is shut from `starts_at` to `ends_at`, a public holiday or works."""
+    """The site is shut from `starts_at` to `ends_at`, a public holiday or works. Two may overlap: time counts once."""
 
     site = models.ForeignKey(Site, models.CASCADE, related_name="closures")
     starts_at = models.DateTimeField(_("from"))

@@ -126,7 +126,7 @@ class WorkingHours(models.Model):
 
 @pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 class Absence(models.Model):
-    """A resource is away: leave, illness, a device at the workshop."""
+    """A resource is away: leave, illness, a device at the workshop. Two may overlap: the time counts once."""
 
     resource = models.ForeignKey(Resource, models.CASCADE, related_name="absences")
     starts_at = models.DateTimeField(_("from"))

@@ -1,9 +1,11 @@
 """Who would like to come sooner, what has become free, and what was offered."""
 
 from django.conf import settings
-from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import ArrayField, RangeOperators
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Least
 from django.utils.translation import gettext_lazy as _
 
 from clinic.models.diary import Appointment, AppointmentStatus
@@ -94,8 +96,19 @@ class EarlierOfferQuerySet(models.QuerySet["EarlierOffer"]):
         return self.filter(declined_at=None, expires_at__gt=now)
 
 
+class WhileOpen(Func):
+    """From the moment an offer is made until it is declined or expires, as a half-open range."""
+
+    function = "tstzrange"
+
+    def __init__(self) -> None:
+        super().__init__(F("made_at"), Least("declined_at", "expires_at"), Value("[)"))
+
+
 class EarlierOffer(models.Model):
     """One time, offered to one patient until it expires. It holds no time: whoever books first has it.
+
+    A wish has one open offer at a time. A person with two wishes has one too, as `clinic.services.offers` sees to.
 
     That it was taken is read from the visit, which starts then.
     """
@@ -123,6 +136,10 @@ class EarlierOffer(models.Model):
         verbose_name_plural = _("offers of an earlier time")
         constraints = [
             models.UniqueConstraint(fields=["wish", "starts_at"], name="earlier_offer_same_time_once"),
+            ExclusionConstraint(
+                name="earlier_offer_one_open_a_wish",
+                expressions=[("wish", RangeOperators.EQUAL), (WhileOpen(), RangeOperators.OVERLAPS)],
+            ),
             models.CheckConstraint(
                 condition=Q(made_at__lt=F("expires_at"), expires_at__lte=F("starts_at")),
                 name="earlier_offer_ends_before_its_time",

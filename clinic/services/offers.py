@@ -119,6 +119,10 @@ def _lock(patients: Iterable[int]) -> None:
     list(rows.values_list("pk", flat=True))
 
 
+# Of this wish, or of an earlier one for the same visit.
+OFFERED_BEFORE = ["earlier_offer_same_time_once", "message_said_once"]
+
+
 def _make(
     wish: EarlierWish, start: datetime, practitioner: int | None, *, by: User | None, now: datetime, wait: timedelta
 ) -> EarlierOffer:
@@ -158,6 +162,8 @@ def _make(
                 message=message,
             )
     except IntegrityError as error:
+        if error.__cause__.diag.constraint_name not in OFFERED_BEFORE:
+            raise
         raise OfferNotPossible(_("This time has been offered to this patient before. Call instead.")) from error
     wake.after_commit()
     return offer

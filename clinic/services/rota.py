@@ -166,7 +166,8 @@ def _the_other(row: Model) -> str:
 def _check_alone(row: Model) -> None:
     """Time away that meets other time away is refused, so that an end that is corrected later is the only one.
 
-    The database takes it all the same, as from an import: such time counts once.
+    A help to whoever types, and not a promise: the database takes it, as from two people at once, and does no harm with
+    it, because such time counts once.
     """
     if isinstance(row, Absence):
         others, zone = Absence.objects.filter(resource=row.resource), row.resource.site.time_zone

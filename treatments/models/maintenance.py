@@ -89,7 +89,12 @@ class Maintenance(models.Model):
             models.CheckConstraint(condition=Q(cycle__gte=1), name="maintenance_cycles_start_at_one"),
             models.CheckConstraint(condition=Q(state__in=MaintenanceState.values), name="maintenance_state_known"),
             models.CheckConstraint(
-                condition=Q(calculated_from=None, calculated_by=None) | Q(calculated_from__lte=F("calculated_by")),
+                condition=Q(calculated_from=None, calculated_by=None)
+                | Q(
+                    calculated_from__isnull=False,
+                    calculated_by__isnull=False,
+                    calculated_from__lte=F("calculated_by"),
+                ),
                 name="maintenance_calculated_in_order",
             ),
             models.CheckConstraint(

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from django.contrib.admin import ModelAdmin
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import BadRequest, ValidationError
 from django.db.models import Field
 from django.http import HttpRequest
 
 
 class RefuseRubbish:
-    """No NUL in what the admin is asked for, and no key of a chosen row that cannot be one of its model."""
+    """No NUL in what the admin filters by, and no key of a chosen row that cannot be one of its model."""
 
     def __init__(self, get_response) -> None:
         self.get_response = get_response
@@ -21,7 +22,9 @@ class RefuseRubbish:
         model_admin = getattr(view, "model_admin", None)
         if model_admin is None:
             return
-        if any("\0" in value for values in request.GET.lists() for value in [values[0], *values[1]]):
+        # The words of a search are cleaned by the admin itself.
+        asked = [(name, value) for name, values in request.GET.lists() if name != SEARCH_VAR for value in values]
+        if any("\0" in name + value for name, value in asked):
             raise BadRequest("NUL in the address")
         keys = dict(_looked_up(model_admin))
         try:

@@ -43,7 +43,7 @@ def test_from_an_empty_time_of_the_diary_it_goes_on_with_that_time(desk, world):
     jane = Patient.objects.get(given_name="Jane")
     assert answer["Location"].startswith(reverse("desk:visit-new", args=[jane.pk]))
     page = desk.get(answer["Location"] + f"&treatment={world.treatment.pk}").content.decode()
-    assert (inputs(page)["own_date"], inputs(page)["own_time"]) == ("2026-03-03", "09:30")
+    assert (inputs(page)["own_date"], inputs(page)["own_time"]) == ("3 Mar 2026", "09:30")
     assert re.search(rf'<option value="{world.practitioners[1].pk}" selected', page)
 
 

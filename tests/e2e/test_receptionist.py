@@ -185,7 +185,8 @@ def test_a_no_show_in_session_three_of_six_is_planned_again(desk, server, clinic
     desk.goto(f"{server.url}/desk/patients/{clinic.patient.pk}/")
     for number in (3, 4, 5, 6):
         expect(desk.locator(".course-step").nth(number - 1)).to_contain_text(f"{now[number]:%-d %b %Y}")
-    assert Message.objects.filter(kind="change", state="pending").count() == 1
+    [told] = Message.objects.filter(owed_at__gte=missed.starts_at)
+    assert (told.kind, told.appointment.session.number, told.state) == ("confirmation", 3, "pending")
     desk.goto(f"{server.url}/desk/diary/?day={now[4]}")
     expect(desk.locator(".diary-grid .visit .card", has_text="Amal Osei")).to_contain_text("4 of 6")
 

@@ -1,0 +1,170 @@
+"""Whoever reads under a lock waits for a rival who holds it, and decides by what the rival left."""
+
+from datetime import timedelta
+from threading import Thread
+from time import monotonic, sleep
+from uuid import uuid4
+
+import pytest
+from django.db import connection, connections, transaction
+
+from clinic.models import Message, OpeningHours, WorklistHold
+from clinic.services import dispatch, mail_answers, rota, sms_answers, worklist
+from clinic.services.rota import Change, GoneMeanwhile
+from clinic.services.worklist import RowHeld
+from patients import services as patients
+from patients.models import Consent, Patient
+from tests.rows import make
+from tests.world import NOW, TODAY, merged_into
+from treatments.models import AddOn, ProtocolAddOn, Series, Session
+from treatments.services import add_ons
+from treatments.services.add_ons import AddOnNotOffered
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def beside(first, second):
+    """What `second` answers or raises, begun after `first`, whose transaction stays open until it waits or has ended.
+
+    And whether it waited.
+    """
+    answers = []
+
+    def run():
+        try:
+            answers.append(second())
+        except Exception as error:
+            answers.append(error)
+        finally:
+            connections.close_all()
+
+    rival = Thread(target=run)
+    with transaction.atomic():
+        first()
+        rival.start()
+        waited = _waits(rival)
+    rival.join()
+    return answers[0], waited
+
+
+def _waits(rival: Thread) -> bool:
+    until = monotonic() + 10
+    while rival.is_alive() and monotonic() < until:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+            if cursor.fetchone()[0]:
+                return True
+        sleep(0.02)
+    return False
+
+
+def test_add_ons_are_not_changed_of_a_session_that_is_recorded_in_that_moment(world):
+    ProtocolAddOn.objects.create(protocol=world.protocol, add_on=AddOn.objects.create(name="PRP"), role="optional")
+    series = world.a_series()
+
+    def record():
+        Series.objects.select_for_update(no_key=True).get(pk=series.pk)
+        Session.objects.filter(series=series, number=1).update(
+            state="attended", attended_on=TODAY, recorded_at=NOW, recorded_by=world.desk
+        )
+
+    answer, _waited = beside(record, lambda: add_ons.choose(series=series, add_ons={1: ["PRP"]}))
+
+    assert isinstance(answer, AddOnNotOffered)
+    assert Session.objects.get(series=series, number=1).add_ons == []
+
+
+def test_hours_that_are_removed_in_that_moment_are_not_brought_back(world):
+    row = OpeningHours.objects.first()
+
+    answer, _waited = beside(
+        OpeningHours.objects.filter(pk=row.pk).delete,
+        lambda: rota.carry_out(Change(save=(row,)), seen="", now=NOW),
+    )
+
+    assert isinstance(answer, GoneMeanwhile)
+    assert not OpeningHours.objects.filter(pk=row.pk).exists()
+
+
+@pytest.mark.parametrize(
+    ("channel", "bounced", "arrived"),
+    [
+        pytest.param(
+            "email",
+            lambda key: mail_answers.told(key=key, event="bounced", said="550", now=NOW),
+            lambda key: mail_answers.told(key=key, event="delivered", said="", now=NOW),
+            id="by mail",
+        ),
+        pytest.param(
+            "sms",
+            lambda key: sms_answers.delivered(key=key, status="failed", now=NOW),
+            lambda key: sms_answers.delivered(key=key, status="delivered", now=NOW),
+            id="by text message",
+        ),
+    ],
+)
+def test_of_two_answers_about_one_message_the_second_knows_the_first(world, channel, bounced, arrived):
+    key = make(Message, world, channel=channel, state="sent", settled_at=NOW).message_id
+
+    answer, _waited = beside(lambda: bounced(key), lambda: arrived(key))
+
+    assert answer is False
+    assert Message.objects.get().state == "failed"
+
+
+@pytest.mark.parametrize("middle_first", [True, False], ids=["the middle goes first", "the middle goes last"])
+def test_two_merges_at_once_never_make_a_chain(world, middle_first):
+    outer, middle, inner = (world.a_patient() for _ in range(3))
+    merges = [
+        lambda: Patient.objects.filter(pk=middle.pk).update(**merged_into(inner)),
+        lambda: Patient.objects.filter(pk=outer.pk).update(**merged_into(middle)),
+    ]
+
+    answer, waited = beside(*(merges if middle_first else reversed(merges)))
+
+    assert answer.__cause__.diag.constraint_name == "patient_merged_in_one_step"
+    assert waited
+
+
+def test_two_complaints_about_two_mails_are_one_no(world):
+    patients.give_consent(
+        patient=world.patient, purpose="recall", channel="email", source="desk", by=world.desk, now=NOW
+    )
+    keys = [make(Message, world).message_id for _ in range(2)]
+    complaints = [lambda k=key: mail_answers.told(key=k, event="complained", said="", now=NOW) for key in keys]
+
+    assert beside(*complaints) == (False, True)
+    assert Consent.objects.filter(granted=False).count() == 1
+
+
+def test_stop_sent_twice_is_one_no_of_each_purpose(world):
+    Patient.objects.filter(pk=world.patient.pk).update(phone="+447700900123")
+
+    def stop():
+        return sms_answers.answered(phone="+447700900123", text="STOP", now=NOW)
+
+    assert beside(stop, stop) == (1, True)
+    assert Consent.objects.filter(granted=False).count() == 3
+
+
+def test_of_two_who_take_a_row_that_was_left_one_has_it(world):
+    subject = worklist.subject("message", make(Message, world).pk)
+    WorklistHold.objects.create(row=subject.row_id, held_by=world.desk, until=NOW - timedelta(hours=1))
+
+    answer, _waited = beside(
+        lambda: WorklistHold.objects.update(until=NOW + timedelta(minutes=9)),
+        lambda: worklist.take(subject=subject, by=world.manager, now=NOW),
+    )
+
+    assert isinstance(answer, RowHeld)
+    assert WorklistHold.objects.get().held_by == world.desk
+
+
+def test_two_processes_never_claim_messages_at_the_same_moment(world):
+    """So that what one patient is to be told is claimed by one of them, and said together."""
+    _answer, waited = beside(dispatch._one_at_a_time, lambda: dispatch._claim(uuid4(), NOW, 1))
+
+    assert waited

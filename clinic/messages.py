@@ -115,6 +115,8 @@ def words(
             "clinic": site.short_name,
             "phone": site.phone,
             "when": when,
+            # What the visits of a course have become: the one that is left may be where it was.
+            "of_course": message.series_id is not None,
             "due": due,
             "link": course_link(),
             "book": book,
@@ -123,7 +125,7 @@ def words(
         }
         if template := (own or {}).get((message.kind, channel, patient.language)):
             in_text = context | {"when": "\n".join(when), "link": _link(secret, care)}
-            del in_text["due"]
+            del in_text["due"], in_text["of_course"]
             in_subject = context | {"when": ", ".join(when)}
             # A line break would begin another header.
             subject = " ".join(wording.fill_in(template.subject, in_subject).split())
@@ -133,7 +135,8 @@ def words(
                 text += render_to_string("messages/_care.txt", context)
             return subject, text.strip() + "\n"
         text = render_to_string(f"messages/{message.kind}.txt", context)
-        return _subject(message.kind, site.short_name, when), text.strip() + "\n"
+        several = len(when) != 1 or message.series_id is not None
+        return _subject(message.kind, site.short_name, when, several=several), text.strip() + "\n"
 
 
 def _link(secret: str, care: bool) -> str:
@@ -161,13 +164,13 @@ def spoken(start: datetime, *, site: Site, patient: Patient) -> str:
     return f"{text} ({site.time_zone.key})" if elsewhere else text
 
 
-def _subject(kind: str, clinic: str, when: Sequence[str]) -> str:
+def _subject(kind: str, clinic: str, when: Sequence[str], *, several: bool) -> str:
     match kind:
         case MessageKind.CONFIRMATION if len(when) > 1:
             return _("%(clinic)s: your visits are booked") % {"clinic": clinic}
         case MessageKind.CONFIRMATION:
             return _("%(clinic)s: your visit on %(when)s is booked") % {"clinic": clinic, "when": when[0]}
-        case MessageKind.CHANGE if len(when) != 1:
+        case MessageKind.CHANGE if several:
             return _("%(clinic)s: your visits have changed") % {"clinic": clinic}
         case MessageKind.CHANGE:
             return _("%(clinic)s: your visit is now on %(when)s") % {"clinic": clinic, "when": when[0]}

@@ -74,6 +74,8 @@ SAMPLES = {
     ("desk:series-version", "pk"): lambda: apps.get_model("treatments.Series").objects.filter(state="active").get().pk,
     ("admin:treatments_protocol_version", "number"): lambda: 1,
     ("desk:series-book", "pk"): lambda: apps.get_model("treatments.Series").objects.filter(state="active").get().pk,
+    ("desk:session-add", "pk"): lambda: apps.get_model("treatments.Series").objects.filter(state="active").get().pk,
+    ("desk:session-drop", "pk"): lambda: apps.get_model("treatments.Session").objects.earliest("pk").pk,
     ("desk:appointment-change", "kind"): lambda: "move",
     ("desk:appointment*", "pk"): lambda: apps.get_model("clinic.Appointment").objects.earliest("pk").pk,
     # Nobody waits in this clinic, so there is none.

@@ -106,18 +106,25 @@ class Courses:
             self._agreed[key] = agree(choice)
         return self._agreed[key]
 
+    def _some_add_ons(self, agreed: Agreed) -> dict[int, list[str]]:
+        """What is chosen for each session, by number: nothing for most courses, for some now and then or always."""
+        often = self.rng.choice([0, 0, 0, 0.4, 1])
+        names = [add_on.name for add_on in agreed.terms.choosable]
+        return {n: [x for x in names if self.rng.random() < often] for n in range(1, agreed.count + 1)}
+
     # --- A series -------------------------------------------------------------------------------------------------
 
     def course(self, patient: Patient, site: Site, name: str, *, first: date, fate: Fate) -> Series | None:
         """A whole course, from its first day on, as far as it has come and is booked. None: nothing was free."""
         story, today, choice = self.story, self.story.today(site), self.choice(name)
         agreed = self.agreed(choice)
+        add_ons = self._some_add_ons(agreed)
         visit = story.find(
             patient=patient,
             site=site,
             days=[first + timedelta(days=n) for n in range(14)],
             treatment=choice.protocol.treatment,
-            phases=agreed.terms.visit,
+            phases=agreed.terms.visit_with(add_ons[1]),
         )
         if visit is None:
             return None
@@ -136,7 +143,7 @@ class Courses:
             started_at=started_at,
             started_by=story.desk(site),
         )
-        sessions = [Session(series=series, number=n) for n in range(1, agreed.count + 1)]
+        sessions = [Session(series=series, number=n, add_ons=add_ons[n]) for n in add_ons]
         story.series.append(series)
         self.terms[id(series)] = agreed.terms
         story.sessions += sessions
@@ -169,7 +176,7 @@ class Courses:
     def _session(self, series, session, site, visit, window, booked_at, fate) -> Appointment | None:
         """Its appointment, perhaps at the second attempt; None where it stays to be booked."""
         story, patient, treatment = self.story, series.patient, series.protocol.treatment
-        phases, today = self.terms[id(series)].visit, story.today(site)
+        phases, today = self.terms[id(series)].visit_with(session.add_ons), story.today(site)
         late = window is not None and not fate.smooth and self.rng.random() < 0.04
         if visit is None:
             days = self._late_days(window) if late else self._near_ideal(window)

@@ -98,7 +98,7 @@ def _tell_one(courses: Courses, patient: Patient, site: Site) -> list[tuple[Seri
             completed.append((series, site))
         # A glow course may run beside another; the others wait until the skin has had its rest.
         beside = name == catalogue.GLOW or series is None
-        begins = first if beside else story.last_day(patient)
+        begins = first if beside else story.last_day(patient, otherwise=first)
         first = begins + timedelta(days=rng.randint(14, 60))
     return completed
 

@@ -78,8 +78,9 @@ class Story:
         number = day.toordinal()
         return self._days[id(patient)].isdisjoint(range(number - REST_DAYS, number + REST_DAYS + 1))
 
-    def last_day(self, patient: Patient) -> date:
-        return date.fromordinal(max(self._days[id(patient)]))
+    def last_day(self, patient: Patient, *, otherwise: date) -> date:
+        """The day of the last visit that holds its time; `otherwise` where all were missed or cancelled."""
+        return date.fromordinal(max(self._days[id(patient)], default=otherwise.toordinal()))
 
     def find(self, *, patient: Patient, site: Site, days: list[date], **wanted) -> Visit | None:
         free = [day for day in days if self.rested(patient, day)]

@@ -1,18 +1,20 @@
 """Move a series to the current version of its protocol, with what that does to its dates and its visits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from clinic.models import LIVE, Appointment
-from clinic.services import course_view
+from clinic.models import LIVE, Appointment, Site
+from clinic.planning import Choice
+from clinic.services import course_view, ripple
 from clinic.services.course_view import Step
-from clinic.services.transactions import whole
+from clinic.services.ripple import Following, Scene
 from clinic.walltime import day_of
 from treatments import words
 from treatments.models import Series, Session, SessionState
@@ -57,26 +59,70 @@ def preview(series: Series, *, now: datetime) -> Preview:
     )
 
 
-@whole
-def move(*, series: Series, version: int, by: User, now: datetime) -> Series:
-    """Move `series` to `version`, which has to be the current one still. Appointments stay where they are.
+def as_change(move: Move) -> ripple.Change:
+    """What moving means for the visits that are booked: other terms, and other sessions that are open."""
+    dropped = {session.number for session in move.dropped}
+    planned = move.series.sessions.filter(state=SessionState.PLANNED).order_by("number")
+    staying = [number for number in planned.values_list("number", flat=True) if number not in dropped]
+    return ripple.Change(kind="terms", terms=move.terms, numbers=(*staying, *move.added))
 
-    Raises NotMovable, also where a session that would be dropped is booked.
+
+def move(
+    *,
+    series: Series,
+    version: int,
+    site: Site,
+    following: Following = "only",
+    picks: Mapping[int, Choice] | None = None,
+    released: Sequence[int] | None = None,
+    outside_reason: str = "",
+    tell: bool = True,
+    by: User,
+    now: datetime,
+    key: UUID,
+) -> list[Appointment]:
+    """Move `series` to `version`, which has to be the current one still, and with it the visits as chosen.
+
+    Raises NotMovable, also where a session that would be dropped is booked, and what ripple.carry_out raises.
     """
-    locked = Series.objects.select_for_update(no_key=True, of=["self"]).select_related("protocol").get(pk=series.pk)
-    # Held against a booking that is just being made for one of them.
-    list(Session.objects.select_for_update().filter(series=locked).order_by("pk"))
-    found = moving.plan(locked)
-    if found.version != version:
-        raise NotMovable(_("The protocol has been changed once more meanwhile. Look at the differences again."))
-    if refusal := _refusal(found, _appointments(locked)):
-        raise NotMovable(refusal)
-    moving.move(series=locked, by=by, now=now)
-    locked.refresh_from_db()
+    change = as_change(moving.plan(Series.objects.select_related("protocol").get(pk=series.pk)))
+
+    def begin() -> Scene:
+        locked = ripple.lock_course(series.pk)
+        # Held against a booking that is just being made for one of them.
+        list(Session.objects.select_for_update().filter(series=locked).order_by("pk"))
+        found = moving.plan(locked)
+        if found.version != version:
+            raise NotMovable(_("The protocol has been changed once more meanwhile. Look at the differences again."))
+        if refusal := _refusal(found, _appointments(locked)):
+            raise NotMovable(refusal)
+        if as_change(found) != change:
+            raise NotMovable(_("The course has changed meanwhile. Please look at it again."))
+        # As it stood: what the new terms break is told from what they find.
+        scene = ripple.scene_of_series(locked, site=site)
+        _store(locked, by=by, now=now)
+        return scene
+
+    return ripple.carry_out_in(
+        begin,
+        change=change,
+        following=following,
+        picks=picks,
+        released=released,
+        outside_reason=outside_reason,
+        tell=tell,
+        by=by,
+        now=now,
+        key=key,
+    )
+
+
+def _store(series: Series, *, by: User, now: datetime) -> None:
+    moving.move(series=series, by=by, now=now)
+    series.refresh_from_db()
     # A visit that is booked keeps what it was booked with; what is still to book follows the new terms.
-    held = Appointment.objects.live().filter(session__series=locked)
-    add_ons.forget_unknown(series=locked, but=set(held.values_list("session__number", flat=True)))
-    return locked
+    held = Appointment.objects.live().filter(session__series=series)
+    add_ons.forget_unknown(series=series, but=set(held.values_list("session__number", flat=True)))
 
 
 def _appointments(series: Series) -> list[Appointment]:

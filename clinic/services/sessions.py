@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 from clinic.models import Appointment, Site
 from clinic.planning import Choice
 from clinic.services import ripple
-from clinic.services.booking import NotChangeable
+from clinic.services.booking import NotBookable, NotChangeable
 from clinic.services.ripple import Change, Following, Scene
-from treatments.models import Series, Session
+from treatments.models import Series, Session, SessionState
 from treatments.services import series as courses
 
 
@@ -22,11 +22,33 @@ def with_one_more(series: Series, *, site: Site) -> Scene:
     return ripple.scene_of_session(Session(series=series, number=last + 1), site=site)
 
 
+def site_of(series: Series) -> Site | None:
+    """Where the last visit of the course is, or was; None where it never had one."""
+    latest = Appointment.objects.filter(session__series=series).select_related("site").order_by("-starts_at", "-pk")
+    return next((visit.site for visit in latest[:1]), None)
+
+
+def is_last_open(session: Session) -> bool:
+    """Whether the series is complete without it."""
+    series = session.series
+    others = series.sessions.exclude(pk=session.pk)
+    still_open = others.filter(state=SessionState.PLANNED).exists()
+    attended = others.filter(attended_on__isnull=False).exists()
+    return series.terms.sessions.kind != "open_ended" and attended and not still_open
+
+
+def first_to_book(scene: Scene) -> int | None:
+    """The first earlier session without a time. As long as there is one, a later session cannot be dated."""
+    course = scene.course
+    return min((n for n in course.numbers if n < scene.number and n not in course.booked), default=None)
+
+
 def add(
     *,
     series: Series,
     number: int,
     site: Site,
+    decision_note: str = "",
     following: Following = "replan",
     picks: Mapping[int, Choice] | None = None,
     outside_reason: str = "",
@@ -37,14 +59,19 @@ def add(
 ) -> list[Appointment]:
     """Add a session after the last, whose number was shown as `number`; to plan again gives it a time.
 
-    Raises SeriesNotPossible, and what ripple.carry_out raises.
+    Raises SeriesNotPossible, NotBookable where it is to have a time before an earlier session has one, and what
+    ripple.carry_out raises.
     """
 
     def begin() -> Scene:
-        added = courses.add(series=ripple.lock_course(series.pk))
+        added = courses.add(series=ripple.lock_course(series.pk), decision_note=decision_note)
         if added.number != number:
             raise NotChangeable(_("The course has changed meanwhile. Please look at it again."))
-        return ripple.scene_of_session(added, site=site)
+        scene = ripple.scene_of_session(added, site=site)
+        earlier = first_to_book(scene)
+        if following != "only" and earlier is not None:
+            raise NotBookable(_("Session %d is still to book. The new one is dated after it.") % earlier)
+        return scene
 
     return ripple.carry_out_in(
         begin,

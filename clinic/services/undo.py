@@ -21,7 +21,7 @@ from clinic.services import course as planned
 from clinic.services.booking import NotChangeable, TimeTaken, Visit
 from clinic.services.transactions import whole
 from treatments import rules
-from treatments.models import MaintenanceState, Series, SeriesState, SessionState
+from treatments.models import MaintenanceState, Series, SeriesState, Session, SessionState
 from treatments.services import add_ons
 from treatments.services import maintenance as cycles
 from treatments.services import series as courses
@@ -85,14 +85,18 @@ def undo(*, appointment: Appointment, by: User, now: datetime) -> Appointment:
             _check(step, now=now)
         series = _series(appointment)
         broken = _broken(series, now) if series else set()
-        chosen_before = _add_ons_before(series, appointment) if series else {}
+        sessions_before = _sessions_before(series, appointment) if series else []
         resources = [r for step in steps if step.before for r in _visit_before(step).resources]
         booking.queue_up(appointment.patient, resources)
         told = [_silence(step.appointment, now=now) for step in steps]
         told_of_series = _silence_series(series, steps, now=now) if series else False
         _restore(steps, by=by, now=now)
-        if series and chosen_before:
-            add_ons.choose(series=series, add_ons=chosen_before)
+        _open_again(sessions_before, by=by, now=now)
+        chosen = {
+            session.number: before.add_ons for session, before in sessions_before if before.add_ons != session.add_ons
+        }
+        if series and chosen:
+            add_ons.choose(series=series, add_ons=chosen)
         if series and _broken(series, now) - broken:
             raise NotChangeable(
                 _("Another visit of the course has been changed since, and would be outside its window.")
@@ -269,19 +273,26 @@ def _open_session_again(appointment: Appointment, *, by: User, now: datetime) ->
         raise NotChangeable(_("This session is already recorded, or its series has ended."))
 
 
-def _add_ons_before(series: Series, appointment: Appointment) -> dict[int, list[str]]:
-    """By number, the add-ons that sessions of the course had before the press that last touched `appointment`."""
+def _sessions_before(series: Series, appointment: Appointment) -> list[tuple[Session, object]]:
+    """The sessions of the course that the press changed which last touched `appointment`, with what each was before."""
     press = appointment.events.order_by("-pgh_id").values_list("pgh_context", flat=True).first()
     if press is None:
-        return {}
-    of_press = series.sessions.filter(events__pgh_context=press).distinct()
-    found = {}
-    for session in of_press:
+        return []
+    found = []
+    for session in series.sessions.filter(events__pgh_context=press).distinct():
         first = session.events.filter(pgh_context=press).order_by("pgh_id").first()
         before = session.events.filter(pgh_id__lt=first.pgh_id).order_by("-pgh_id").first()
-        if before is not None and before.add_ons != session.add_ons:
-            found[session.number] = before.add_ons
+        if before is not None:
+            found.append((session, before))
     return found
+
+
+def _open_again(changed: Sequence[tuple[Session, object]], *, by: User, now: datetime) -> None:
+    """Plan again what was left out by the same press and had no visit that brings it back."""
+    for session, before in changed:
+        session.refresh_from_db(fields=["state"])
+        if session.state == SessionState.SKIPPED and before.state == SessionState.PLANNED:
+            courses.undo(session=session, by=by, now=now)
 
 
 def _broken(series: Series, now: datetime) -> set[int]:

@@ -59,10 +59,10 @@ class _Page(VisitPage):
         return self.proposal
 
     def must_be_seen(self, outlook: Outlook) -> bool:
-        return super().must_be_seen(outlook) and self._starts_elsewhere(outlook)
+        return super().must_be_seen(outlook) and self._elsewhere(outlook)
 
-    def _starts_elsewhere(self, outlook: Outlook) -> bool:
-        return outlook.change.choice.start != self.scene.course.booked[self.scene.number].start
+    def _elsewhere(self, outlook: Outlook) -> bool:
+        return outlook.starts_elsewhere(self.scene.number)
 
     def done(self, outlook: Outlook) -> HttpResponse:
         ends = walltime.from_minutes(outlook.change.choice.start + self._minutes(outlook.after))
@@ -88,7 +88,7 @@ class _Page(VisitPage):
             "names": self.posted.getlist("add_ons") if self.posted else self.appointment.session.add_ons,
             "minutes": self._minutes(self.scene.course) if possible else 0,
             "then_minutes": self._minutes(outlook.after) if outlook else None,
-            "tells": bool(outlook and (self._starts_elsewhere(outlook) or outlook.released or outlook.placed)),
+            "tells": bool(outlook and (self._elsewhere(outlook) or outlook.released or outlook.placed)),
         }
 
     def offers(self):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, time
 from uuid import UUID, uuid4
 
@@ -10,37 +10,29 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 
 from clinic import walltime
 from clinic.dates_in_words import written
 from clinic.forms.add_ons import Chosen
-from clinic.forms.choices import decode, encode
+from clinic.forms.choices import decode
 from clinic.forms.series import CaseForm, WishesForm
 from clinic.models import Site
 from clinic.permissions import staff_required
-from clinic.planning import Choice, PlannedSession
+from clinic.planning import Choice
 from clinic.services import course as courses
-from clinic.services import why
 from clinic.services.booking import BookingError, TimeTaken
 from clinic.services.course import Course, Order, OutsideWindow, Proposal
 from clinic.views import typed_time
+from clinic.views.desk_series_rows import Row, moment
+from clinic.views.desk_series_rows import rows as rows_of
 from clinic.views.merged import to_the_kept
 from patients.errors import Refused
 from patients.models import Patient
 from treatments.models import Series
 
 AddOns = Mapping[int, tuple[str, ...]]
-
-REASONS = {
-    "beyond": gettext_lazy("beyond the days that are planned so far"),
-    "past": gettext_lazy("the window has passed"),
-    "full": gettext_lazy("nothing is free in this window"),
-    "wishes": gettext_lazy("free only when the patient cannot come"),
-    "later": gettext_lazy("free, but a later session would lose its place"),
-}
 
 
 @staff_required
@@ -75,38 +67,6 @@ def rest(request: HttpRequest, pk: int) -> HttpResponse:
         return courses.book_rest(series=series, order=order, add_ons=add_ons, **kwargs)
 
     return _Page(request, series.patient, series=series, course=lambda: left, book=book).answer()
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One session of the proposal, as the page shows it."""
-
-    number: int
-    session: PlannedSession
-    when: datetime | None
-    with_whom: str
-    where: str
-    encoded: str
-    pinned: bool
-    booked: bool
-    reason: str
-    window_text: str
-    alternatives: list[tuple[str, datetime, str]]
-    earliest: float
-    ideal: float
-    latest: float
-    chosen: float | None
-    label: str
-    changed: bool
-    just_chosen: bool
-    minutes: int
-    add_ons: tuple[str, ...]
-    why: str
-    boxes: tuple[str, str]
-
-    @property
-    def shown(self) -> str:
-        return "T".join(self.boxes)
 
 
 def default_site(request: HttpRequest) -> Site:
@@ -224,7 +184,7 @@ class _Page:
         kept = {n: choice for n, choice in pinned.items() if n not in again}
         proposal = courses.propose(course=course, order=replace(order, pinned=kept), now=self.now)
         for number, had in again.items():
-            clock = _moment(had, order.site.time_zone).time()
+            clock = moment(had, order.site.time_zone).time()
             try:
                 kept[number] = courses.choice_at(proposal, number, had.day, clock, practitioner=had.practitioner)
             except Refused:
@@ -332,54 +292,13 @@ class _Page:
         return render(self.request, "desk/series_book.html", context, status=status)
 
     def _rows(self, proposal: Proposal) -> list[Row]:
-        zone, pinned = proposal.order.site.time_zone, self._pinned()
+        pinned = self._pinned()
         just_chosen = self.settled_now[0] if self.settled_now else None
         if just_chosen in proposal.order.pinned:
             pinned.add(just_chosen)
         elif just_chosen is not None:
             pinned.discard(just_chosen)
-        sessions = [session for _number, session in proposal]
-        first = min(min(session.window.earliest, _day(session)) for session in sessions).toordinal()
-        last = max(max(session.window.latest, _day(session)) for session in sessions).toordinal()
-
-        def place(day: date) -> float:
-            return round(2 + 96 * (day.toordinal() - first) / max(last - first, 1), 2)
-
-        def row(number: int, session: PlannedSession) -> Row:
-            choice, booked = session.choice, number in proposal.course.booked
-            others = [] if booked else proposal.alternatives(number)
-            return Row(
-                number=number,
-                session=session,
-                when=_moment(choice, zone) if choice else None,
-                with_whom=_named(proposal, choice and choice.practitioner),
-                where=", ".join(
-                    name for name in [_named(proposal, key) for key in (choice.room, *choice.devices)] if name
-                )
-                if choice
-                else "",
-                encoded=encode(choice) if choice else "",
-                pinned=number in pinned and not booked,
-                booked=booked,
-                reason=str(REASONS.get(session.reason, "")),
-                window_text=_window_text(session),
-                alternatives=[
-                    (encode(other), _moment(other, zone), _named(proposal, other.practitioner)) for other in others
-                ],
-                earliest=place(session.window.earliest),
-                ideal=place(session.window.ideal),
-                latest=place(session.window.latest),
-                chosen=place(choice.day) if choice else None,
-                label=_label(session, is_first=number == 1),
-                changed=number in self.lost,
-                just_chosen=number == just_chosen,
-                boxes=self._boxes(number, _moment(choice, zone) if choice else None),
-                minutes=sum(phase.minutes for phase in proposal.course.visit(number)),
-                add_ons=proposal.course.add_ons.get(number, ()),
-                why="" if booked or number in pinned or number == 1 else why.words(proposal, number),
-            )
-
-        return [row(number, session) for number, session in proposal]
+        return rows_of(proposal, pinned=pinned, just_chosen=just_chosen, lost=self.lost, boxes=self._boxes)
 
     def _boxes(self, number: int, when: datetime | None) -> tuple[str, str]:
         """What stands in the boxes beside a session."""
@@ -392,39 +311,3 @@ def _minutes(proposal: Proposal) -> str:
     """How long the visits take: one number, or from which to which."""
     found = {sum(phase.minutes for phase in proposal.course.visit(number)) for number in proposal.course.numbers}
     return "–".join(map(str, sorted({min(found), max(found)})))
-
-
-def _day(session: PlannedSession) -> date:
-    return session.choice.day if session.choice else session.window.ideal
-
-
-def _moment(choice: Choice, zone) -> datetime:
-    """The site's wall clock, without a zone: a template would turn it into another zone's otherwise."""
-    return walltime.from_minutes(choice.start).astimezone(zone).replace(tzinfo=None)
-
-
-def _label(session: PlannedSession, *, is_first: bool) -> str:
-    """How the day stands to the ideal one, in words; the first session of a course has no ideal day."""
-    if session.choice is None or is_first:
-        return ""
-    days = (session.choice.day - session.window.ideal).days
-    if days == 0:
-        return _("Ideal")
-    if days < 0:
-        words = ngettext("%d day early", "%d days early", -days)
-    else:
-        words = ngettext("%d day late", "%d days late", days)
-    return words % abs(days)
-
-
-def _named(proposal: Proposal, key) -> str:
-    resource = proposal.resources.get(key)
-    return resource.name if resource else ""
-
-
-def _window_text(session: PlannedSession) -> str:
-    window = session.window
-    return _("between %(from)s and %(to)s") % {
-        "from": date_format(window.earliest, "D j M"),
-        "to": date_format(window.latest, "D j M Y"),
-    }

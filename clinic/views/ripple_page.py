@@ -62,6 +62,7 @@ class RipplePage:
     """One question about a course. Each page says what the change is, and how it is done."""
 
     template = ""
+    changes = CHANGES
     scene: Scene
 
     def __init__(self, request: HttpRequest) -> None:
@@ -152,7 +153,7 @@ class RipplePage:
     def _saved(self, outlook: Outlook) -> HttpResponse:
         picks: Mapping[int, Choice] | None = None
         if outlook.following not in ("only", "unbook") and not outlook.impossible:
-            picks = self._shown_picks()
+            picks = self.shown_picks()
         try:
             self.carry_out(
                 outlook,
@@ -176,7 +177,7 @@ class RipplePage:
             return self.page(outlook if blocked else self.outlook(), status=422)
         return self.done(outlook)
 
-    def _shown_picks(self) -> dict[int, Choice]:
+    def shown_picks(self) -> dict[int, Choice]:
         found = {
             int(name[5:]): decode(value, self.scene.site)
             for name, value in self.posted.items()
@@ -210,7 +211,7 @@ class RipplePage:
             "reason": self.posted.get("reason", ""),
             "outlook": outlook,
             "rows": self._rows(outlook) if outlook else [],
-            "choices": self._choices(outlook) if outlook else [],
+            "choices": self.choices(outlook) if outlook else [],
             "chosen": outlook.following if outlook else "",
             "default": self.default,
             "open_too": self._open_too,
@@ -250,7 +251,7 @@ class RipplePage:
                 after=self.local(after) if after and stand else None,
                 whom=name_of(names, after.practitioner) if after and stand else "",
                 change=change,
-                words=str(CHANGES[change]),
+                words=str(self.changes[change]),
                 window=""
                 if window is None
                 else _("between %(from)s and %(to)s")
@@ -260,7 +261,7 @@ class RipplePage:
 
         return [row(effect) for effect in outlook.effects]
 
-    def _choices(self, outlook: Outlook) -> list[tuple[str, str]]:
+    def choices(self, outlook: Outlook) -> list[tuple[str, str]]:
         if not outlook.later:
             return []
         stuck = ", ".join(map(str, outlook.stuck))

@@ -166,6 +166,16 @@ def expected_claims(appointment):
     return [(resource, start, end) for resource, spans in wanted.items() for start, end in spans]
 
 
+def test_some_visits_to_come_have_an_add_on_that_makes_them_longer(appointments):
+    ahead = [a for a in appointments if a.session_id and a.status == "booked" and a.session.add_ons]
+
+    assert 20 < len(ahead) < sum(a.session_id is not None and a.status == "booked" for a in appointments) / 2
+    for appointment in ahead:
+        phases = appointment.session.series.terms.visit_with(appointment.session.add_ons)
+        assert [phase["name"] for phase in appointment.phases] == [phase.name for phase in phases]
+        assert appointment.session.add_ons == ["LED light"]
+
+
 def test_rooms_and_devices_stand_where_the_visit_is(appointments):
     for appointment in appointments:
         assert appointment.room.site_id == appointment.site_id

@@ -8,7 +8,7 @@ import time_machine
 from django.urls import reverse
 
 from clinic.forms.choices import encode
-from clinic.models import Appointment, Message
+from clinic.models import Appointment, Closure, Message
 from clinic.services import booking
 from tests.clinic.test_booking import a_visit, book
 from tests.clinic.test_ripple import series, starts, visit  # noqa: F401
@@ -267,6 +267,77 @@ def test_ten_presses_move_once(desk):
         desk.post(address(2), data)
 
     assert visit(2).sequence == 1
+
+
+def close(world, day: str) -> None:
+    begins = at(f"{day} 00:00")
+    Closure.objects.create(site=world.site, starts_at=begins, ends_at=begins + timedelta(days=1), reason="Training")
+
+
+@pytest.mark.parametrize(
+    ("following", "choice", "third"),
+    [
+        pytest.param(
+            "shift_unbook", "Shift the others, and leave to book what is not free: session 3", "To book", id="unbook"
+        ),
+        pytest.param(
+            "shift_replan",
+            "Shift the others, and plan again what is not free: session 3",
+            "Inside its window",
+            id="plan again",
+        ),
+    ],
+)
+def test_where_one_cannot_be_shifted_the_others_can(desk, world, following, choice, third):
+    close(world, "2026-05-14")
+    page = ask(desk, 1, following="shift", **typed("2026-03-05 10:00"))
+    assert dict(page.context["choices"])[following] == choice
+    assert press(desk, page, 1).status_code == 422
+
+    page = ask(desk, 1, following=following, **typed("2026-03-05 10:00"))
+    assert words(page)[3] == third
+    press(desk, page, 1)
+
+    assert {n: start for n, start in starts().items() if n < 3} == {1: "2026-03-05 10:00", 2: "2026-04-09 10:00"}
+    assert (3 in starts()) is (following == "shift_replan")
+
+
+def test_the_two_are_not_offered_where_everything_can_be_shifted(desk):
+    offered = dict(ask(desk, 1, following="shift", **typed("2026-03-05 10:00")).context["choices"])
+
+    assert "shift" in offered
+    assert not {"shift_unbook", "shift_replan"} & set(offered)
+
+
+def test_what_is_still_to_book_is_planned_with_the_others_at_a_tick(desk, world):
+    booking.cancel(appointment=visit(3), reason="ill", by=world.desk, now=NOW)
+    Message.objects.all().delete()
+    moved = typed("2026-03-05 10:00", following="replan")
+    page = ask(desk, 1, **moved)
+    assert page.context["asks_open_too"]
+    assert words(page)[3] == "To book"
+
+    page = ask(desk, 1, open_too="1", **moved)
+    assert page.context["open_too"]
+    assert words(page)[3] == "Inside its window"
+    press(desk, page, 1, open_too="1")
+
+    assert sorted(starts()) == [1, 2, 3]
+    assert Message.objects.get().series is not None
+
+
+def test_the_tick_alone_is_shown_before_it_is_done(desk, world):
+    booking.cancel(appointment=visit(3), reason="ill", by=world.desk, now=NOW)
+    page = ask(desk, 1, following="replan", **typed("2026-03-05 10:00"))
+
+    answer = press(desk, page, 1, open_too="1")
+
+    assert answer.status_code == 422
+    assert 3 not in starts()
+
+
+def test_where_nothing_is_to_book_nothing_is_asked(desk):
+    assert not ask(desk, 1, following="replan", **typed("2026-03-05 10:00")).context["asks_open_too"]
 
 
 def test_a_missed_session_asks_where_the_terms_leave_it_open(desk, world):

@@ -105,6 +105,42 @@ def test_the_clinics_phone_is_given_where_it_has_one(world):
     assert "Questions? Call us: +44 20 7946 0000" in said(world, "change")[1]
 
 
+@pytest.mark.parametrize(
+    ("language", "subject", "sentence"),
+    [
+        pytest.param(
+            "en-gb",
+            "Harbour: your visits have changed",
+            "your visits have changed. This one is booked now:\n\n  Tue 10 Mar 2026, 14:30",
+            id="English",
+        ),
+        pytest.param(
+            "de",
+            "Harbour: Ihre Termine haben sich geändert",
+            "Ihre Termine haben sich geändert. Gebucht ist jetzt dieser:\n\n  Di., 10. März 2026, 14:30 Uhr",
+            id="German",
+        ),
+    ],
+)
+def test_the_one_visit_that_is_left_of_a_course_is_not_said_to_have_moved(world, language, subject, sentence):
+    series = world.a_series(world.a_patient(language=language))
+    message = Message(kind="change", patient=series.patient, series=series)
+
+    heading, text = messages.words(message, site=world.site, starts=[at(STARTS[0])])
+
+    assert heading == subject
+    assert sentence in text
+
+
+def test_several_visits_that_are_left_of_a_course_are_all_named(world):
+    message = Message(kind="change", patient=world.patient, series=world.a_series())
+
+    heading, text = messages.words(message, site=world.site, starts=[at(start) for start in STARTS])
+
+    assert heading == "Harbour: your visits have changed"
+    assert "These are booked now:\n\n  Tue 10 Mar 2026, 14:30\n  Tue 14 Apr 2026, 09:00" in text
+
+
 def test_a_mail_is_the_same_mail_however_often_it_is_made(world):
     message = Message(kind="change", patient=world.patient)
     first, second = (messages.email(message, site=world.site, starts=[at(STARTS[0])]) for _time in range(2))

@@ -342,6 +342,44 @@ class TestDoing:
 
         assert refusal.value.numbers == (3,)
 
+    def test_the_others_are_shifted_and_what_is_not_free_is_left_to_book(self, world, series):
+        _closed_on(world, "2026-05-14")
+        outlook = ripple.look(ripple.scene_of(visit(1)), to(1, "2026-03-05 10:00"), "shift_unbook", now=NOW)
+        assert (outlook.stuck, outlook.impossible, outlook.released) == ((3,), (), (3,))
+
+        carry_out(1, outlook.change, "shift_unbook", by=world.desk)
+
+        assert starts() == {1: "2026-03-05 10:00", 2: "2026-04-09 10:00"}
+        gone = Appointment.objects.get(session__number=3)
+        assert gone.cancel_reason == "No longer fits after a change of session 1"
+        assert gone.session.state == "planned"
+
+    def test_the_others_are_shifted_and_what_is_not_free_is_planned_again(self, world, series):
+        _closed_on(world, "2026-05-14")
+
+        carry_out(1, to(1, "2026-03-05 10:00"), "shift_replan", by=world.desk)
+
+        assert {n: start for n, start in starts().items() if n < 3} == {1: "2026-03-05 10:00", 2: "2026-04-09 10:00"}
+        third = walltime.day_of(visit(3).starts_at, LONDON)
+        assert date(2026, 5, 7) <= third <= date(2026, 5, 21)
+        assert third != date(2026, 5, 14)
+
+    @pytest.mark.parametrize("following", ["shift_unbook", "shift_replan"])
+    def test_where_everything_is_free_both_do_what_shifting_does(self, world, series, following):
+        carry_out(1, to(1, "2026-03-05 10:00"), following, by=world.desk)
+
+        assert starts() == {1: "2026-03-05 10:00", 2: "2026-04-09 10:00", 3: "2026-05-14 10:00"}
+
+    def test_what_was_to_book_is_planned_with_the_others_only_where_that_is_asked_for(self, world, series):
+        booking.cancel(appointment=visit(3), reason="ill", by=world.desk, now=NOW)
+        scene, change = ripple.scene_of(visit(1)), to(1, "2026-03-05 10:00")
+
+        only_booked = ripple.look(scene, change, "replan", now=NOW)
+        all_of_it = ripple.look(scene, change, "replan", now=NOW, open_too=True)
+
+        assert (sorted(only_booked.after.booked), only_booked.placed) == ([1, 2], ())
+        assert (sorted(all_of_it.after.booked), all_of_it.placed) == ([1, 2, 3], (3,))
+
     def test_sessions_stay_in_their_order(self, world, series):
         with pytest.raises(NotBookable, match="follow one another"):
             carry_out(2, to(2, "2026-05-13 10:00"), by=world.manager, outside_reason="x")
@@ -435,6 +473,7 @@ class TestDoing:
             series=series,
             number=4,
             site=world.site,
+            decision_note="Dr Fourie",
             following="replan",
             by=world.desk,
             now=NOW,
@@ -463,6 +502,38 @@ class TestTelling:
         carry_out(1, to(1, "2026-03-05 10:00"), "shift", by=world.desk)
 
         assert self.said() == [("change", True, timedelta(minutes=5))]
+
+    def test_a_dropped_session_is_one_cancellation(self, world, series):
+        last = series.sessions.get(number=3)
+        sessions.drop(session=last, reason="Enough", site=world.site, by=world.desk, now=NOW, key=uuid4())
+
+        assert self.said() == [("cancellation", False, timedelta(minutes=5))]
+
+    def test_an_added_session_is_one_confirmation(self, world, series):
+        who = {"decision_note": "Dr Fourie", "by": world.desk}
+        sessions.add(series=series, number=4, site=world.site, now=NOW, key=uuid4(), **who)
+
+        assert self.said() == [("confirmation", False, timedelta(minutes=5))]
+
+    def test_of_two_visits_given_up_the_one_that_is_left_is_not_said_to_have_moved(self, world, series, smtp_server):
+        _closed_on(world, "2026-05-14")
+        sessions.drop(
+            session=series.sessions.get(number=1),
+            reason="Two are enough",
+            site=world.site,
+            following="only",
+            by=world.desk,
+            now=NOW,
+            key=uuid4(),
+        )
+        carry_out(2, Change(kind="cancel", reason="ill"), by=world.desk)
+        Message.objects.all().delete()
+        outbox.owe_series_change(series=series, counts_from="both", now=NOW)
+        outbox.run(now=NOW + timedelta(minutes=6))
+
+        text = smtp_server.received[-1].get_content()
+        assert "This one is booked now:" in text
+        assert "has moved" not in text
 
     def test_it_says_what_is_booked_then(self, world, settings):
         carry_out(2, to(2, "2026-04-15 10:00"), "unbook", by=world.manager, outside_reason="x")

@@ -1,6 +1,7 @@
 """Moving a series to the current version: what the page says, and what then happens."""
 
 from datetime import date, timedelta
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -8,9 +9,13 @@ from django.apps import apps
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
-from clinic.models import Appointment
-from clinic.services import booking, series_version
+from clinic.models import Appointment, Message, Site
+from clinic.services import booking, ripple, series_version
+from tests.clinic import test_ripple
 from tests.clinic.test_booking import a_visit, book
+from tests.clinic.test_desk_move import said, words
+from tests.clinic.test_desk_sessions import fields as shown_by
+from tests.clinic.test_ripple import starts, visit
 from tests.world import NOW, World, at
 from treatments.models import Maintenance, MaintenanceRule, Protocol, Series, Session
 from treatments.services import maintenance, moving, protocols
@@ -22,10 +27,23 @@ pytestmark = pytest.mark.django_db
 DAY = date(2026, 3, 3)
 
 
+# One that is booked, on Tue 3 Mar, 7 Apr and 12 May.
+running = test_ripple.series
+
+
+def address(series: Series) -> str:
+    return reverse("desk:series-version", args=[series.pk])
+
+
+def fields(page) -> dict[str, object]:
+    return shown_by(page) | {"version": page.context["preview"].move.version}
+
+
 @pytest.fixture
 def clinician(world) -> User:
     clinician = User.objects.create_user("clinician", "clinician@example.com", is_staff=True)
-    clinician.user_permissions.add(Permission.objects.get(codename="move_series_version"))
+    may = Permission.objects.filter(codename__in=["move_series_version", "override_window"])
+    clinician.user_permissions.add(*may)
     return clinician
 
 
@@ -62,8 +80,10 @@ def completed(series: Series, world: World) -> Series:
     return series
 
 
-def move(series: Series, by: User, version: int = 2) -> Series:
-    return series_version.move(series=series, version=version, by=by, now=NOW)
+def move(series: Series, by: User, version: int = 2, **values) -> Series:
+    site = Site.objects.get()
+    series_version.move(series=series, version=version, site=site, by=by, now=NOW, key=uuid4(), **values)
+    return Series.objects.get(pk=series.pk)
 
 
 def shown(series: Series):
@@ -130,7 +150,7 @@ def test_terms_and_version_are_replaced_and_appointments_stay(series, world, cli
     visit = book(world, a_visit(world, "2026-04-07 10:00", session=series.sessions.get(number=2)))
     change(world, spacing_min=1, spacing_ideal=1, spacing_max=2)
 
-    moved = move(series, clinician)
+    moved = move(series, clinician, outside_reason="as agreed")
 
     assert (moved.protocol_version, moved.terms.spacing.max) == (2, 2)
     kept = Appointment.objects.get(pk=visit.pk)
@@ -322,7 +342,7 @@ def test_who_moved_it_is_kept(series, world, clinician, client):
     client.force_login(clinician)
 
     with time_machine.travel(NOW, tick=False):
-        client.post(reverse("desk:series-version", args=[series.pk]), {"version": "2"})
+        client.post(reverse("desk:series-version", args=[series.pk]), {"version": "2", "save": "1"})
 
     event = apps.get_model("treatments", "SeriesEvent").objects.filter(pgh_obj=series).latest("pgh_id")
     assert event.protocol_version == 2
@@ -342,7 +362,7 @@ def test_the_page_shows_and_the_press_moves(series, world, clinician, client):
         page = client.get(url)
         assert "sessions 3 → 2" in page.content.decode()
         assert numbers(series)[-1] == (3, "planned")
-        answer = client.post(url, {"version": "2"})
+        answer = client.post(url, {"version": "2", "save": "1"})
 
     assert answer.url == reverse("desk:patient", args=[series.patient_id])
     assert numbers(series) == [(1, "attended"), (2, "planned")]
@@ -353,9 +373,9 @@ def test_a_press_that_names_no_current_version_moves_nothing(version, series, wo
     change(world, spacing_max=7)
     client.force_login(clinician)
 
-    answer = client.post(reverse("desk:series-version", args=[series.pk]), {"version": version})
+    answer = client.post(reverse("desk:series-version", args=[series.pk]), {"version": version, "save": "1"})
 
-    assert answer.status_code == 302
+    assert answer.status_code == 422
     assert Series.objects.get().protocol_version == 1
 
 
@@ -376,6 +396,127 @@ def test_a_series_that_is_where_it_should_be_has_nothing_to_show(series, clinici
     assert "on the current version already" in answer.content.decode()
     with pytest.raises(NotMovable):
         moving.plan(series)
+
+
+# The visits that are booked
+
+
+class TestVisits:
+    """Booked on Tue 3 Mar, 7 Apr and 12 May; the new version wants two to three weeks between them."""
+
+    @pytest.fixture
+    def desk(self, client, world, clinician):
+        protocols.keep_before_change(protocol=world.protocol, now=NOW)
+        change(world, spacing_min=2, spacing_ideal=2, spacing_max=3)
+        Message.objects.all().delete()
+        client.force_login(clinician)
+        with time_machine.travel(NOW, tick=False):
+            yield client
+
+    def test_the_page_shows_before_and_after_and_the_press_plans_them_again(self, running, desk):
+        page = desk.get(address(running))
+        assert page.context["chosen"] == "replan"
+        assert words(page) == {1: "Unchanged", 2: "Inside its window", 3: "Inside its window"}
+
+        answer = desk.post(address(running), {**fields(page), "save": "1"}, follow=True)
+
+        assert starts() == {1: "2026-03-03 10:00", 2: "2026-03-17 10:00", 3: "2026-03-31 10:00"}
+        assert Series.objects.get().protocol_version == 2
+        assert "With it: session 2, 3." in said(answer)
+        assert [(m.kind, m.series_id) for m in Message.objects.all()] == [("change", running.pk)]
+
+    def test_given_up_they_say_why(self, running, desk):
+        page = desk.post(address(running), {**fields(desk.get(address(running))), "following": "unbook", "look": "1"})
+        assert words(page) == {1: "Unchanged", 2: "To book", 3: "To book"}
+
+        desk.post(address(running), {**fields(page), "save": "1"})
+
+        assert starts() == {1: "2026-03-03 10:00"}
+        reasons = set(Appointment.objects.filter(status="cancelled").values_list("cancel_reason", flat=True))
+        assert reasons == {"No longer fits the version of the protocol that the course was moved to"}
+
+    def test_left_where_they_are_outside_the_windows_they_need_a_reason(self, running, desk):
+        before = starts()
+        page = desk.post(address(running), {**fields(desk.get(address(running))), "following": "only", "look": "1"})
+        assert words(page) == {1: "Unchanged", 2: "Too late", 3: "Too late"}
+
+        refused = desk.post(address(running), {**fields(page), "save": "1"})
+        assert refused.status_code == 422
+        assert "Note the reason" in refused.context["problem"]
+        assert Series.objects.get().protocol_version == 1
+
+        desk.post(address(running), {**fields(refused), "outside_reason": "travels", "save": "1"})
+        assert starts() == before
+        assert Series.objects.get().protocol_version == 2
+        assert [visit(n).outside_window_reason for n in (1, 2, 3)] == ["", "travels", "travels"]
+        assert not Message.objects.exists()
+
+    def test_without_the_right_to_decide_that_the_press_is_refused(self, running, desk, clinician):
+        clinician.user_permissions.remove(Permission.objects.get(codename="override_window"))
+        page = desk.post(address(running), {**fields(desk.get(address(running))), "following": "only", "look": "1"})
+
+        refused = desk.post(address(running), {**fields(page), "outside_reason": "travels", "save": "1"})
+
+        assert "Somebody who may decide" in refused.context["problem"]
+        assert Series.objects.get().protocol_version == 1
+
+    def test_what_was_not_seen_is_shown_before_it_is_done(self, running, desk):
+        data = {**fields(desk.get(address(running))), "following": "unbook", "save": "1"}
+
+        assert desk.post(address(running), data).status_code == 422
+        assert Series.objects.get().protocol_version == 1
+        assert len(starts()) == 3
+
+    def test_shifting_is_not_among_the_choices(self, running, desk):
+        page = desk.get(address(running))
+
+        assert [value for value, _words in page.context["choices"]] == ["only", "replan", "unbook"]
+
+    def test_attended_ones_and_one_that_has_begun_stay(self, running, desk, world):
+        booking.attend(appointment=visit(1), by=world.desk, now=at("2026-03-03 12:00"))
+        with time_machine.travel(at("2026-04-07 10:30"), tick=False):
+            page = desk.get(address(running))
+            answer = desk.post(address(running), {**fields(page), "outside_reason": "late", "save": "1"})
+
+        assert answer.status_code == 302
+        assert starts()[1] == "2026-03-03 10:00"
+        assert starts()[2] == "2026-04-07 10:00"
+        assert starts()[3] == "2026-04-21 10:00"
+
+    def test_an_added_session_is_booked_with_the_others_where_it_is_asked_for(self, running, desk, world):
+        change(world, **fixed(4))
+        page = desk.post(address(running), {**fields(desk.get(address(running))), "open_too": "1", "look": "1"})
+        assert words(page)[4] == "Inside its window"
+
+        desk.post(address(running), {**fields(page), "open_too": "1", "save": "1"})
+
+        assert starts()[4] == "2026-04-14 10:00"
+
+    def test_a_time_taken_meanwhile_refuses_the_whole(self, running, desk, world):
+        page = desk.get(address(running))
+        for one in (0, 1):
+            other = a_visit(world, "2026-03-17 10:00", who=one, where=one, pen=one)
+            book(world, other, patient=world.a_patient())
+
+        answer = desk.post(address(running), {**fields(page), "save": "1"})
+
+        assert answer.status_code == 409
+        assert Series.objects.get().protocol_version == 1
+        assert starts()[3] == "2026-05-12 10:00"
+
+    def test_a_course_that_has_changed_since_is_looked_at_again(self, running, desk, world, monkeypatch):
+        """Somebody attends between what the press has read and its lock."""
+        locked = ripple.lock_course
+
+        def attended_first(pk):
+            courses.skip(session=running.sessions.get(number=3), reason="Enough", by=world.desk, now=NOW)
+            return locked(pk)
+
+        booking.cancel(appointment=visit(3), reason="ill", by=world.desk, now=NOW)
+        monkeypatch.setattr(ripple, "lock_course", attended_first)
+
+        with pytest.raises(NotMovable, match="changed meanwhile"):
+            move(running, world.manager)
 
 
 @pytest.mark.parametrize(("may", "there"), [(True, True), (False, False)], ids=["may move", "may not"])

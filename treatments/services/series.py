@@ -172,16 +172,40 @@ def skip(*, session: Session, reason: str, by: User, now: datetime) -> Series:
     return series
 
 
+def needs_decision(terms: Terms, number: int) -> bool:
+    """Whether a session of that number goes beyond the terms, so that the clinician has to decide on it."""
+    if terms.sessions.kind == "open_ended":
+        return False
+    return terms.sessions.max is None or number > terms.sessions.max
+
+
 @transaction.atomic
-def add(*, series: Series) -> Session:
-    """Add one session after the last. Raises SeriesNotPossible for a series that has ended, or has the most already."""
+def add(*, series: Series, decision_note: str = "") -> Session:
+    """Add one session after the last. One beyond the terms keeps, with the series, who decided it.
+
+    Raises SeriesNotPossible for a series that has ended or has the most already, and where that note is missing.
+    """
     series = _lock(series)
     if series.state != SeriesState.ACTIVE:
         raise SeriesNotPossible(_("Only a series that is under way can get another session."))
     last = max(series.sessions.values_list("number", flat=True), default=0)
     if last >= MOST_SESSIONS:
         raise SeriesNotPossible(_("A series has between 1 and %d sessions.") % MOST_SESSIONS, "count")
+    if needs_decision(series.terms, last + 1):
+        _note_decision(series, decision_note)
     return Session.objects.create(series=series, number=last + 1)
+
+
+def _note_decision(series: Series, note: str) -> None:
+    if not note:
+        raise SeriesNotPossible(_("The terms do not provide for this session. Note who decided it."), "decision_note")
+    notes = "; ".join(filter(None, [series.decision_note, note]))
+    over = len(notes) - Series._meta.get_field("decision_note").max_length
+    if over > 0:
+        raise SeriesNotPossible(
+            _("Too long, together with what was noted before. Shorten it by %d characters.") % over, "decision_note"
+        )
+    _set(series, decision_note=notes)
 
 
 @transaction.atomic

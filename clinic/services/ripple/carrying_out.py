@@ -9,8 +9,7 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
 from clinic import ripple
-from clinic.models import Appointment, Message, Resource
-from clinic.models.outbox import MessageKind, MessageState, edition_of
+from clinic.models import Appointment, Resource
 from clinic.planning import Choice
 from clinic.services import booking, outbox
 from clinic.services import course as planned
@@ -18,6 +17,8 @@ from clinic.services.booking import NotBookable, NotChangeable, TimeTaken
 from clinic.services.course import OVERRIDE, OutsideWindow
 from clinic.services.ripple.outlook import Outlook, leaving, look, order_like
 from clinic.services.ripple.scene import Change, Following, Scene, scene_of
+from clinic.services.ripple.telling import tell as tell_of
+from clinic.services.ripple.telling import untold
 from clinic.services.transactions import whole
 from treatments.models import Series, Session
 from treatments.services import add_ons
@@ -169,10 +170,9 @@ def _carry_out(
         session = Session.objects.get(series=scene.series, number=scene.number)
         courses.skip(session=session, reason=change.reason or _("Did not come"), by=by, now=now)
     for number in outlook.released:
-        why = _("No longer fits after a change of session %d") % scene.number
-        booking.end_cancelled(scene.appointments[number], reason=why, by=by, now=now)
+        booking.end_cancelled(scene.appointments[number], reason=_why_released(outlook), by=by, now=now)
         touched.append(scene.appointments[number])
-    untold = _untold(outlook)
+    still_to_tell = untold(outlook)
     if change.kind == "add_ons":
         add_ons.choose(series=scene.series, add_ons={scene.number: change.add_ons})
     held = _hold(outlook, resources, reasons, by=by, now=now)
@@ -187,8 +187,8 @@ def _carry_out(
         booking.end_attended(appointment, by=by, now=now)
         touched.append(appointment)
     if tell:
-        _tell(outlook, dict(zip((*outlook.moved, *outlook.placed), held, strict=True)), now=now, key=key)
-    for visit in untold:
+        tell_of(outlook, dict(zip((*outlook.moved, *outlook.placed), held, strict=True)), now=now, key=key)
+    for visit in still_to_tell:
         outbox.owe_change(appointment=visit, now=now, wait=outbox.TO_UNDO)
     return list({a.pk: a for a in touched}.values())
 
@@ -199,7 +199,7 @@ def _check(outlook: Outlook, *, released: Sequence[int] | None, outside_reason: 
     if change.kind in ("move", "attended", "add_ons"):
         if appointment is None:
             raise NotChangeable(_("This appointment has been changed meanwhile. Please look at it again."))
-        if change.kind == "move" or (change.kind == "add_ons" and _starts(outlook, scene.number)):
+        if change.kind == "move" or (change.kind == "add_ons" and outlook.starts_elsewhere(scene.number)):
             booking.check_movable(appointment)
         assert change.choice is not None
         if change.kind == "attended" and change.choice.day > scene.today(now):
@@ -253,6 +253,12 @@ def _check_free(outlook: Outlook, *, now: datetime) -> None:
         raise TimeTaken(_("This time has just been taken."), lost)
 
 
+def _why_released(outlook: Outlook) -> str:
+    if outlook.change.kind == "terms":
+        return _("No longer fits the version of the protocol that the course was moved to")
+    return _("No longer fits after a change of session %d") % outlook.scene.number
+
+
 def _end(appointment: Appointment, change: Change, *, by: User, now: datetime) -> None:
     if change.kind == "no_show":
         booking.end_missed(appointment, by=by, now=now)
@@ -297,50 +303,3 @@ def _hold(
     except TimeTaken as error:
         raise TimeTaken(str(error), [outlook.placed[place] for place in error.lost]) from error
     return moved + placed
-
-
-def _starts(outlook: Outlook, number: int) -> bool:
-    """Whether a visit is to begin at another time than it did."""
-    return outlook.after.booked[number].start != outlook.scene.course.booked[number].start
-
-
-def _untold(outlook: Outlook) -> list[Appointment]:
-    """Visits that change and begin when they did, where the patient is still to be told of an earlier move.
-
-    What waits speaks of the visit as it was and is not sent any more, so it is owed anew.
-    """
-    same = [outlook.scene.appointments[n] for n in outlook.moved if not _starts(outlook, n)]
-    waiting = Message.objects.filter(appointment__in=same, kind=MessageKind.CHANGE, state=MessageState.PENDING)
-    owed = set(waiting.values_list("appointment", "counts_from")) if same else set()
-    return [visit for visit in same if (visit.pk, edition_of(visit)) in owed]
-
-
-def _tell(outlook: Outlook, held: Mapping[int, Appointment], *, now: datetime, key: UUID) -> None:
-    """One message for the whole of it, or none where nothing changes for the patient.
-
-    `held` are the visits that have a new time now, by number.
-    """
-    scene, kind = outlook.scene, outlook.change.kind
-    mine = scene.number
-    # The patient was there, or knows that nobody came; only what follows is news. A visit that begins when it did is
-    # none, however long it takes.
-    moved = [n for n in outlook.moved if not (kind == "attended" and n == mine) and _starts(outlook, n)]
-    cancelled = list(outlook.released)
-    if kind in ("cancel", "drop") and scene.appointment is not None:
-        cancelled.append(mine)
-    if not moved and not cancelled and not outlook.placed:
-        return
-    wait = outbox.TO_UNDO
-    one = next(iter({*moved, *cancelled, *outlook.placed})) if len({*moved, *cancelled, *outlook.placed}) == 1 else None
-    if one is None:
-        assert scene.series is not None
-        outbox.owe_series_change(series=scene.series, counts_from=str(key), now=now, wait=wait)
-    elif one in outlook.placed and one not in cancelled:
-        outbox.owe_confirmation(
-            patient=scene.course.patient, appointment=held[one], counts_from=str(key), now=now, wait=wait
-        )
-    elif one in outlook.placed or one in moved:
-        # Given up and booked anew, it is one visit that has moved, as far as the patient is concerned.
-        outbox.owe_change(appointment=held[one], now=now, wait=wait)
-    else:
-        outbox.owe_cancellation(appointment=scene.appointments[one], now=now, wait=wait)

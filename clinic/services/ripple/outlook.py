@@ -72,6 +72,15 @@ class Outlook:
         """Sessions that get a time and had none, or lose theirs by the change and get another."""
         return tuple(n for n in sorted(self.after.booked) if n not in self._standing)
 
+    def starts_elsewhere(self, number: int) -> bool:
+        """Whether a visit is to begin at another time than it did."""
+        return self.after.booked[number].start != self.scene.course.booked[number].start
+
+    @property
+    def news(self) -> bool:
+        """Whether visits other than one that the change itself ends get another time, one at all, or none any more."""
+        return bool(self.moved or self.placed or self.released)
+
     @property
     def _standing(self) -> set[int]:
         """Numbers of the visits that are not ended by the change itself."""
@@ -95,7 +104,7 @@ def look(
     without a time; with `open_too` also later sessions that were still to book.
     """
     after = _changed(scene, change)
-    later = [n for n in after.booked if n > scene.number and can_follow(scene, n)]
+    later = [n for n in after.booked if n > scene.number and can_follow(scene, n, now)]
     stuck: tuple[int, ...] = ()
     proposal = None
     if following.startswith("shift") and picks is None:
@@ -113,7 +122,8 @@ def look(
             window_after=_window_after(after),
             today=scene.today(now),
         )
-        after = replace(after, booked={n: c for n, c in after.booked.items() if n not in gone})
+        begun = {n for n in gone if scene.appointments[n].starts_at <= now}
+        after = replace(after, booked={n: c for n, c in after.booked.items() if n not in gone or n in begun})
     elif following != "only":
         staying = {n: c for n, c in after.booked.items() if n not in later}
         to_plan = [n for n in after.numbers if n >= scene.number and n not in staying]
@@ -158,10 +168,10 @@ def _changed(scene: Scene, change: Change) -> Course:
     return replace(course, booked=booked, numbers=numbers, terms=change.terms or course.terms)
 
 
-def can_follow(scene: Scene, number: int) -> bool:
+def can_follow(scene: Scene, number: int, now: datetime) -> bool:
     """Visits elsewhere, and those whose patient is here or was to be here, stay where they are."""
     appointment = scene.appointments[number]
-    return appointment.status == "booked" and appointment.site_id == scene.site.pk
+    return appointment.status == "booked" and appointment.site_id == scene.site.pk and appointment.starts_at > now
 
 
 def _window_after(course: Course):
@@ -175,6 +185,10 @@ def _days(course: Course) -> dict[int, date | None]:
 
 
 def _stands(course: Course, scene: Scene, now: datetime) -> tuple[Stand, ...]:
+    if course.terms.spacing is None:
+        # Nobody has said how far apart they are, so no session has a window that it could be outside of.
+        days = sorted(_days(course).items())
+        return tuple(Stand(n, day, None, "unplaced" if day is None else "inside", firm=False) for n, day in days)
     return ripple.stands(
         _days(course), anchor=course.anchor, window_after=_window_after(course), today=scene.today(now)
     )
@@ -238,6 +252,8 @@ def _replanned(scene: Scene, base: Course, later: Sequence[int], now: datetime) 
     """
     had = scene.course.booked.get(scene.number)
     like = base.booked.get(scene.number) or had or scene.course.booked.get(min(later, default=0))
+    if like is None and base.booked:
+        like = base.booked[max(base.booked)]
     before = {n: None for n in base.numbers if n < scene.number and n not in base.booked}
     # Earlier sessions that wait to be booked are none of this change's business.
     course = replace(base, numbers=tuple(n for n in base.numbers if n not in before))
@@ -296,7 +312,7 @@ def options(
         now=now,
         until=until,
         # Where a later visit of the course stands is free too: it may give way.
-        without=leaving(scene, [n for n in booked if n > scene.number and can_follow(scene, n)]),
+        without=leaving(scene, [n for n in booked if n > scene.number and can_follow(scene, n, now)]),
     )
 
 

@@ -43,6 +43,8 @@ class Change:
         Those that shift all but the sessions that are not free then: "shift_unbook" leaves these to book,
         "shift_replan" plans them again.
         """
+        if self.terms is not None and self.terms.spacing is None:
+            return ("only",)
         if self.choice is None:
             return ("only", "replan", "unbook")
         return ("only", "shift", "shift_unbook", "shift_replan", "replan", "unbook")

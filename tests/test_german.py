@@ -59,7 +59,7 @@ MODULES = [
             "clinic/services/own_data.py",
             "clinic/services/portal.py",
             "clinic/services/ripple/carrying_out.py",
-            "clinic/services/ripple/outlook.py",
+            "clinic/services/ripple/places.py",
             "clinic/services/screening.py",
             "clinic/services/transactions.py",
             "clinic/services/visits.py",

@@ -15,7 +15,8 @@ from clinic.services import booking, outbox
 from clinic.services import course as planned
 from clinic.services.booking import NotBookable, NotChangeable, TimeTaken
 from clinic.services.course import OVERRIDE, OutsideWindow
-from clinic.services.ripple.outlook import Outlook, leaving, look, order_like
+from clinic.services.ripple.outlook import Outlook, look
+from clinic.services.ripple.places import leaving, order_like
 from clinic.services.ripple.scene import Change, Following, Scene, scene_of
 from clinic.services.ripple.telling import tell as tell_of
 from clinic.services.ripple.telling import untold

@@ -5,21 +5,15 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 
-from django.utils.translation import gettext as _
-
 from clinic import ripple, walltime
-from clinic.models import Appointment
-from clinic.planning import Choice, Wishes
+from clinic.planning import Choice
 from clinic.ripple import Effect, Stand
 from clinic.services import course as planned
 from clinic.services.booking import NotBookable
-from clinic.services.course import Course, Order, Proposal
+from clinic.services.course import Course, Proposal
+from clinic.services.ripple.places import can_follow, leaving, order_like
 from clinic.services.ripple.scene import Change, Following, Scene
 from treatments import rules
-from treatments.models import Maintenance
-
-# A visit that may be on any day is offered from so many days before the day it had.
-EARLIER_DAYS = 14
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,12 +162,6 @@ def _changed(scene: Scene, change: Change) -> Course:
     return replace(course, booked=booked, numbers=numbers, terms=change.terms or course.terms)
 
 
-def can_follow(scene: Scene, number: int, now: datetime) -> bool:
-    """Visits elsewhere, and those whose patient is here or was to be here, stay where they are."""
-    appointment = scene.appointments[number]
-    return appointment.status == "booked" and appointment.site_id == scene.site.pk and appointment.starts_at > now
-
-
 def _window_after(course: Course):
     return lambda day: rules.window_after(course.spacing, day)
 
@@ -205,10 +193,6 @@ def _outside(outlook: Outlook, before: Sequence[Stand], standing: Sequence[Stand
         return bool(appointments[number].outside_window_reason) or number in was_broken
 
     return tuple(s.number for s in standing if s.breaks and not decided(s.number))
-
-
-def leaving(scene: Scene, later: Sequence[int]) -> list[Appointment]:
-    return [a for n, a in scene.appointments.items() if n == scene.number or n in later]
 
 
 def _shifted(
@@ -268,62 +252,3 @@ def _replanned(scene: Scene, base: Course, later: Sequence[int], now: datetime) 
             anchor=max([*earlier, *([course.anchor] if course.anchor else [])], default=None),
         )
     return planned.propose(course=course, order=order, now=now, without=leaving(scene, later))
-
-
-def order_like(scene: Scene, like: Choice | None, now: datetime) -> Order:
-    wishes = Wishes()
-    if like is not None:
-        clock = walltime.from_minutes(like.start).astimezone(scene.site.time_zone)
-        minutes = clock.hour * 60 + clock.minute
-        wishes = Wishes(
-            practitioner=like.practitioner,
-            weekdays=frozenset({like.day.weekday()}),
-            earliest_time=minutes,
-            latest_time=minutes,
-        )
-    return Order(site=scene.site, first_day=_first_day(scene, now), wishes=wishes)
-
-
-def _first_day(scene: Scene, now: datetime) -> date:
-    """From when a visit without a window is looked for."""
-    today, had = scene.today(now), scene.course.booked.get(scene.number)
-    appointment = scene.appointment
-    cycle: Maintenance | None = appointment.maintenance if appointment else None
-    if cycle is not None and cycle.due_from is not None:
-        return max(today, cycle.due_from)
-    if had is not None and scene.course.anchor is None and scene.number == scene.course.numbers[0]:
-        return max(today, had.day - timedelta(days=EARLIER_DAYS))
-    return today
-
-
-def options(
-    scene: Scene, *, now: datetime, until: date | None = None, add_ons: tuple[str, ...] | None = None
-) -> Proposal:
-    """Where the visit itself could go: a proposal for it alone, with the later ones where they are.
-
-    The diary is read to the end of its window, or `until` then. With `add_ons` it is looked for with those.
-    """
-    course = scene.course if add_ons is None else scene.course.with_add_ons(scene.number, add_ons)
-    had = course.booked.get(scene.number)
-    booked = {n: choice for n, choice in course.booked.items() if n != scene.number}
-    return planned.propose(
-        course=replace(course, booked=booked),
-        order=order_like(scene, had, now),
-        now=now,
-        until=until,
-        # Where a later visit of the course stands is free too: it may give way.
-        without=leaving(scene, [n for n in booked if n > scene.number and can_follow(scene, n, now)]),
-    )
-
-
-def place_then(scene: Scene, day: date, clock, *, practitioner: int | None, room: int | None) -> Choice:
-    """Where a visit took place that is recorded afterwards. Opening hours are not asked: it was as it was.
-
-    Keeps the people and places of the visit where nothing is given. Raises NotBookable where the time does not exist.
-    """
-    try:
-        start = walltime.to_minutes(walltime.instant(day, clock, scene.site.time_zone))
-    except walltime.NonexistentTime as error:
-        raise NotBookable(_("The clocks go forward that night, so this time does not exist.")) from error
-    had = scene.course.booked[scene.number]
-    return replace(had, day=day, start=start, practitioner=practitioner or had.practitioner, room=room or had.room)

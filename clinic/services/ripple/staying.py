@@ -8,7 +8,7 @@ from clinic import walltime
 from clinic.planning import Choice
 from clinic.services import course as planned
 from clinic.services.booking import NotBookable
-from clinic.services.ripple.outlook import options
+from clinic.services.ripple.places import options
 from clinic.services.ripple.scene import Scene, just_before
 
 

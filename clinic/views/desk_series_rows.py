@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from clinic import walltime
 from clinic.forms.choices import encode
 from clinic.planning import Choice, PlannedSession
-from clinic.services import why
+from clinic.services import other_treatments, why
 from clinic.services.course import Proposal
 
 REASONS = {
@@ -48,6 +48,7 @@ class Row:
     minutes: int
     add_ons: tuple[str, ...]
     why: str
+    near: str
     boxes: tuple[str, str]
 
     @property
@@ -72,6 +73,7 @@ def rows(
     sessions = [session for _number, session in proposal]
     first = min(min(session.window.earliest, _day(session)) for session in sessions).toordinal()
     last = max(max(session.window.latest, _day(session)) for session in sessions).toordinal()
+    near = other_treatments.warnings(proposal.course, {n: s.choice.day for n, s in proposal if s.choice})
 
     def place(day: date) -> float:
         return round(2 + 96 * (day.toordinal() - first) / max(last - first, 1), 2)
@@ -106,6 +108,7 @@ def rows(
             minutes=sum(phase.minutes for phase in proposal.course.visit(number)),
             add_ons=proposal.course.add_ons.get(number, ()),
             why="" if booked or number in pinned or number == 1 else why.words(proposal, number),
+            near=near.get(number, ""),
         )
 
     return [row(number, session) for number, session in proposal]

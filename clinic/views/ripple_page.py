@@ -20,7 +20,7 @@ from clinic import walltime
 from clinic.forms.choices import decode, encode
 from clinic.models import Resource
 from clinic.planning import Choice
-from clinic.services import ripple
+from clinic.services import other_treatments, ripple
 from clinic.services.booking import TimeTaken
 from clinic.services.course import OVERRIDE, OutsideWindow
 from clinic.services.ripple import Change, Following, NotPossible, Outlook, Scene
@@ -55,6 +55,7 @@ class Row:
     change: str
     words: str
     window: str
+    near: str
     lost: bool
 
 
@@ -237,6 +238,7 @@ class RipplePage:
         was, is_ = outlook.scene.course.booked, outlook.after.booked
         keys = {choice.practitioner for choice in (*was.values(), *is_.values()) if choice.practitioner}
         names = Resource.objects.in_bulk(keys)
+        near = other_treatments.warnings(outlook.after, {n: choice.day for n, choice in is_.items()})
 
         def row(effect) -> Row:
             number, change = effect.number, effect.change
@@ -256,6 +258,7 @@ class RipplePage:
                 if window is None
                 else _("between %(from)s and %(to)s")
                 % {"from": date_format(window.earliest, "D j M"), "to": date_format(window.latest, "D j M Y")},
+                near=near.get(number, ""),
                 lost=number in self.lost or number in outlook.impossible,
             )
 

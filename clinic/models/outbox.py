@@ -152,7 +152,7 @@ class Message(models.Model):
     kind = models.CharField(max_length=16, choices=MessageKind)
     purpose = models.CharField(max_length=10, choices=Purpose)
     channel = models.CharField(max_length=10, choices=Channel)
-    step = models.ForeignKey(ReminderStep, models.PROTECT, null=True, blank=True, related_name="+")
+    step = models.ForeignKey(ReminderStep, models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
     appointment = models.ForeignKey(Appointment, models.PROTECT, null=True, blank=True, related_name="messages")
     maintenance = models.ForeignKey(Maintenance, models.PROTECT, null=True, blank=True, related_name="messages")
     series = models.ForeignKey(Series, models.PROTECT, null=True, blank=True, related_name="messages")
@@ -195,6 +195,8 @@ class Message(models.Model):
             # What operators look at: what became of the last hours.
             models.Index(fields=["settled_at"], name="message_settled", condition=Q(settled_at__isnull=False)),
             models.Index(fields=["patient", "-owed_at"], name="message_by_patient"),
+            # What a step has said already, of the days among which it looks.
+            models.Index(fields=["step", "counts_from"], name="message_by_step", condition=Q(step__isnull=False)),
             models.Index(
                 fields=["settled_at", "id"], name="message_in_trouble", condition=Q(state__in=["failed", "unknown"])
             ),

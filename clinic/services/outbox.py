@@ -15,6 +15,7 @@ from clinic import ladder, wake
 from clinic.models import Appointment, Message, ReminderStep
 from clinic.models.outbox import MessageKind, MessageState, StepSubject, edition_of, said_of
 from clinic.services import operations, owing_care
+from clinic.services.already_said import DAYS, SAID, said_between
 from clinic.services.dispatch import BATCH, HAND_OVERS, UNREACHABLE, Clock, dispatch_due
 from clinic.services.reaching import REACH_FOR_RECALL, REACH_FOR_SERVICE, reaching
 from patients.errors import Refused
@@ -231,6 +232,7 @@ def _owe_step(step: ReminderStep, closes_days: int, now: datetime) -> int:
         values["after"] = today - timedelta(days=closes_days)
         values["until"] = (now + ladder.EARLIEST_ZONE).date() - timedelta(days=step.offset_days)
         values["closes"] = closes_days
+        values |= said_between(values["after"], values["until"])
         statement = OWE_MAINTENANCE
     elif step.subject != StepSubject.APPOINTMENT:
         statement, values = owing_care.statement(step, closes_days, now=now)
@@ -240,11 +242,13 @@ def _owe_step(step: ReminderStep, closes_days: int, now: datetime) -> int:
         values["until"] = now - timedelta(days=step.offset_days) + ladder.MAY_MOVE_EARLIER
         values["closes"] = closes
         values["ahead"] = timedelta(days=-step.offset_days)
+        values |= said_between(said_of(values["after"]), said_of(values["until"]))
         statement = OWE_VISITS
     # Two at once could wait for each other's rows in a circle. One is enough: the other has nothing to add.
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [OWING])
-        [(free,)] = cursor.fetchall()
+        # With room to look among what was said in one table of hashes, however much that is.
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s), set_config('work_mem', '256MB', true)", [OWING])
+        [(free, _room)] = cursor.fetchall()
         if not free:
             return 0
         cursor.execute(statement, values)
@@ -265,10 +269,13 @@ INSERT INTO clinic_message (
     state, attempts, handed_over, message_id, reason
 )
 SELECT
-    patient.id, 'maintenance', 'recall', reach.channel, %(step)s, due.id, to_char(due.due_from, 'YYYY-MM-DD'),
-    %(now)s, %(now)s, (due.due_from + %(closes)s)::timestamp AT TIME ZONE 'UTC',
+    patient.id, 'maintenance', 'recall', reach.channel, %(step)s, due.id, due_on.said,
+    %(now)s, %(now)s, (due_on.day + %(closes)s)::timestamp AT TIME ZONE 'UTC',
     'pending', 0, 0, gen_random_uuid(), ''
-FROM treatments_maintenance AS due
+FROM {DAYS}
+CROSS JOIN LATERAL (
+    SELECT * FROM treatments_maintenance WHERE state = 'scheduled' AND due_from = due_on.day OFFSET 0
+) AS due
 CROSS JOIN LATERAL (
     SELECT patient.*
     FROM treatments_series AS series
@@ -277,18 +284,9 @@ CROSS JOIN LATERAL (
     OFFSET 0
 ) AS patient
 {REACH_FOR_RECALL}
-WHERE due.state = 'scheduled'
-    AND due.due_from > %(after)s
-    AND due.due_from <= %(until)s
-    AND coalesce(due.due_from + %(days)s >= due.remind_from, true)
+WHERE coalesce(due_on.day + %(days)s >= due.remind_from, true)
     AND patient.merged_into_id IS NULL
-    AND NOT EXISTS (
-        SELECT FROM clinic_message AS said
-        WHERE said.maintenance_id = due.id
-            AND said.step_id = %(step)s
-            AND said.counts_from = to_char(due.due_from, 'YYYY-MM-DD')
-        OFFSET 0
-    )
+    AND (due.id, due_on.said) NOT IN ({SAID.format(about="maintenance_id", what="counts_from")})
 ON CONFLICT DO NOTHING
 """  # noqa: S608 - parts of the program
 
@@ -311,13 +309,10 @@ WHERE visit.status = 'booked'
     AND visit.starts_at <= %(until)s
     AND visit.booked_at < visit.starts_at - %(ahead)s
     AND patient.merged_into_id IS NULL
+    AND (visit.id, start.said) NOT IN ({SAID.format(about="appointment_id", what="counts_from")})
     AND NOT EXISTS (
-        SELECT FROM clinic_message AS said
-        WHERE said.appointment_id = visit.id
-            AND (
-                said.step_id = %(step)s AND said.counts_from = start.said
-                OR said.kind = 'change' AND said.owed_at >= visit.starts_at - %(ahead)s
-            )
+        SELECT FROM clinic_message AS told
+        WHERE told.appointment_id = visit.id AND told.kind = 'change' AND told.owed_at >= visit.starts_at - %(ahead)s
         OFFSET 0
     )
 ON CONFLICT DO NOTHING

@@ -10,10 +10,12 @@ from django.db import connection
 
 from clinic import ladder
 from clinic.models import ReminderStep
-from clinic.models.outbox import StepSubject
+from clinic.models.outbox import StepSubject, said_of
+from clinic.services.already_said import DAYS, SAID, said_between
 from clinic.services.reaching import REACH_FOR_SERVICE, reaching
 
 DAY = timedelta(days=1)
+SECOND = timedelta(seconds=1)
 
 
 def statement(step: ReminderStep, closes_days: int, *, now: datetime) -> tuple[str, dict[str, object]]:
@@ -25,14 +27,19 @@ def statement(step: ReminderStep, closes_days: int, *, now: datetime) -> tuple[s
             values["slack"] = 2 - step.offset_days
             values["last_word"] = ladder.LAST_WORD
             values["until"] = now + (_longest_lead() + 2 - step.offset_days) * DAY
+            # The day on the site's clock may be another.
+            values |= said_between((now - DAY).date(), (values["until"] + DAY).date())
             return OWE_PRE_CARE, values
         case StepSubject.AFTERCARE:
             values["after"] = now - closes_days * DAY
             values["until"] = now - step.offset_days * DAY
             values["hours"] = 24 * step.offset_days
+            # Of the last second the edition is said too, which comes after it.
+            values |= said_between(said_of(values["after"]), said_of(values["until"] + SECOND))
             return OWE_AFTERCARE, values
     values["after"] = now.date() - closes_days * DAY
     values["until"] = (now + ladder.EARLIEST_ZONE).date() - step.offset_days * DAY
+    values |= said_between(values["after"], values["until"])
     return OWE_RESULT, values
 
 
@@ -93,11 +100,7 @@ WHERE visit.status = 'booked'
     AND visit.starts_at <= %(until)s
     AND visit.starts_at <= %(now)s + make_interval(days => treatments_care_lead(course.terms) + %(slack)s)
     AND patient.merged_into_id IS NULL
-    AND NOT EXISTS (
-        SELECT FROM clinic_message AS said
-        WHERE said.appointment_id = visit.id AND said.step_id = %(step)s AND said.counts_from = start.said
-        OFFSET 0
-    )
+    AND (visit.id, start.said) NOT IN ({SAID.format(about="appointment_id", what="counts_from")})
     AND NOT EXISTS (
         SELECT FROM clinic_message AS notice
         WHERE (notice.appointment_id = visit.id OR notice.series_id = course.id)
@@ -133,14 +136,11 @@ WHERE visit.status = 'fulfilled'
         OFFSET 0
     )
     AND patient.merged_into_id IS NULL
-    AND NOT EXISTS (
-        SELECT FROM clinic_message AS said
-        WHERE said.appointment_id = visit.id AND said.step_id = %(step)s
-            AND (
-                said.counts_from = ended.said || ' #' || visit.sequence
-                OR said.state <> 'dropped' AND split_part(said.counts_from, ' ', 1) = ended.said
-            )
-        OFFSET 0
+    AND (visit.id, ended.said) NOT IN (
+        {SAID.format(about="appointment_id", what="split_part(counts_from, ' ', 1)")} AND state <> 'dropped'
+    )
+    AND (visit.id, ended.said || ' #' || visit.sequence) NOT IN (
+        {SAID.format(about="appointment_id", what="counts_from")}
     )
 ON CONFLICT DO NOTHING
 """  # noqa: S608 - parts of this file
@@ -148,22 +148,18 @@ ON CONFLICT DO NOTHING
 OWE_RESULT = f"""
 {COLUMNS.format(about="series_id")}
 SELECT
-    patient.id, 'result', 'service', reach.channel, %(step)s, course.id, to_char(result.seen_on, 'YYYY-MM-DD'),
-    %(now)s, %(now)s, (result.seen_on + %(closes)s)::timestamp AT TIME ZONE 'UTC',
+    patient.id, 'result', 'service', reach.channel, %(step)s, course.id, due_on.said,
+    %(now)s, %(now)s, (due_on.day + %(closes)s)::timestamp AT TIME ZONE 'UTC',
     'pending', 0, 0, gen_random_uuid(), ''
-FROM treatments_series AS course
-CROSS JOIN LATERAL (SELECT treatments_result_on(course.terms, course.completed_on) AS seen_on) AS result
+FROM {DAYS}
+CROSS JOIN LATERAL (
+    SELECT id, patient_id FROM treatments_series
+    WHERE state = 'completed' AND treatments_result_on(terms, completed_on) = due_on.day
+    OFFSET 0
+) AS course
 CROSS JOIN LATERAL (SELECT * FROM patients_patient WHERE id = course.patient_id OFFSET 0) AS patient
 {REACH_FOR_SERVICE}
-WHERE course.state = 'completed'
-    AND treatments_result_on(course.terms, course.completed_on) > %(after)s
-    AND treatments_result_on(course.terms, course.completed_on) <= %(until)s
-    AND patient.merged_into_id IS NULL
-    AND NOT EXISTS (
-        SELECT FROM clinic_message AS said
-        WHERE said.series_id = course.id AND said.step_id = %(step)s
-            AND said.counts_from = to_char(result.seen_on, 'YYYY-MM-DD')
-        OFFSET 0
-    )
+WHERE patient.merged_into_id IS NULL
+    AND (course.id, due_on.said) NOT IN ({SAID.format(about="series_id", what="counts_from")})
 ON CONFLICT DO NOTHING
 """  # noqa: S608 - parts of this file

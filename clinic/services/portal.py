@@ -189,8 +189,7 @@ def move(*, appointment: Appointment, minutes: int, sequence: int, by: User, now
     """
     if BookingRequest.objects.filter(key=key, requested_by=by).exists():
         return appointment
-    if appointment.sequence != sequence:
-        raise NotChangeable(_("Your visit has been changed meanwhile. Please look at it again."))
+    _check_as_seen(appointment, sequence, now=now)
     options = move_options(appointment, now=now)
     time = options.time(minutes)
     if time is None:
@@ -201,6 +200,7 @@ def move(*, appointment: Appointment, minutes: int, sequence: int, by: User, now
         change=outlook.change,
         following=outlook.following,
         picks={n: outlook.after.booked[n] for n in outlook.moved} if outlook.following == "shift" else None,
+        check=lambda locked: _check_as_seen(locked, sequence, now=now),
         by=by,
         now=now,
         key=key,
@@ -219,12 +219,23 @@ def cancel(*, appointment: Appointment, reason: str, sequence: int, by: User, no
     """Cancel a visit; later ones stay where they are. Raises NotChangeable or TooLate."""
     if BookingRequest.objects.filter(key=key, requested_by=by).exists():
         return appointment
+    _check_as_seen(appointment, sequence, now=now)
+    ripple.carry_out(
+        appointment=appointment,
+        change=Change(kind="cancel", reason=_cancelled_by_patient(reason)),
+        check=lambda locked: _check_as_seen(locked, sequence, now=now),
+        by=by,
+        now=now,
+        key=key,
+    )
+    return appointment
+
+
+def _check_as_seen(appointment: Appointment, sequence: int, *, now: datetime) -> None:
+    """Raises NotChangeable or TooLate. Asked once for an early answer, and again under the lock, where it holds."""
     if appointment.sequence != sequence:
         raise NotChangeable(_("Your visit has been changed meanwhile. Please look at it again."))
     check_changeable(appointment, now=now)
-    change = Change(kind="cancel", reason=_cancelled_by_patient(reason))
-    ripple.carry_out(appointment=appointment, change=change, by=by, now=now, key=key)
-    return appointment
 
 
 def _cancelled_by_patient(reason: str) -> str:

@@ -257,6 +257,12 @@ def move(
     if BookingRequest.objects.filter(key=key, requested_by=by).exists():
         return Appointment.objects.select_related("patient", "site").get(pk=wish.appointment_id)
     visit, opening = opening_for(wish, start=start, practitioner=practitioner, now=now)
-    ripple.carry_out(appointment=visit, change=Change(kind="move", choice=opening.choice), by=by, now=now, key=key)
+
+    def check(locked: Appointment) -> None:
+        if locked.sequence != visit.sequence:
+            raise NotWaiting(_("This appointment has been changed meanwhile. Please look at it again."))
+
+    change = Change(kind="move", choice=opening.choice)
+    ripple.carry_out(appointment=visit, change=change, check=check, by=by, now=now, key=key)
     visit.refresh_from_db()
     return visit

@@ -329,6 +329,32 @@ def test_a_cancelled_visit_cannot_be_cancelled_again(patients_browser, second):
     assert "This visit cannot be changed any more." in words(cancel(patients_browser, second))
 
 
+# --- Under the lock ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def meanwhile(world, second, monkeypatch):
+    """The desk moves the visit to a time past the cut-off, once the press was checked and before the lock."""
+    carry_out = portal.ripple.carry_out
+
+    def after_the_desk(**change):
+        sooner = a_visit(world, "2026-03-03 09:00", session=second.session)
+        booking.move(appointment=second, visit=sooner, by=world.desk, now=NOW)
+        return carry_out(**change)
+
+    monkeypatch.setattr(portal.ripple, "carry_out", after_the_desk)
+
+
+@pytest.mark.parametrize("sent", [move, cancel], ids=["move", "cancel"])
+def test_what_the_desk_changed_before_the_lock_is_looked_at_again(patients_browser, second, meanwhile, sent):
+    values = {"to": "2026-03-11 11:00"} if sent is move else {}
+    response = sent(patients_browser, second, **values)
+
+    assert "Your visit has been changed meanwhile." in words(response)
+    assert start_of(second) == "2026-03-03 09:00"
+    assert second.status == "booked"
+
+
 # --- Maintenance -------------------------------------------------------------------------------
 
 

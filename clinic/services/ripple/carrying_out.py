@@ -73,18 +73,20 @@ def carry_out(
     released: Sequence[int] | None = None,
     outside_reason: str = "",
     tell: bool = True,
+    check: Callable[[Appointment], None] | None = None,
     by: User,
     now: datetime,
     key: UUID,
 ) -> list[Appointment]:
     """Change one visit, and with it the later ones as chosen: all of it, or nothing.
 
-    `picks` and `released` are what a page has shown. The same `key` again gives the first answer. With `tell` the
-    patient is owed one message, after the time in which it can be taken back. Raises TimeTaken whose `lost` are session
-    numbers, NotPossible, OutsideWindow, NotBookable or NotChangeable.
+    `picks` and `released` are what a page has shown. `check` is given the visit as it is once nobody else can change
+    it, and raises where it may not be changed by whoever asks. The same `key` again gives the first answer. With `tell`
+    the patient is owed one message, after the time in which it can be taken back. Raises TimeTaken whose `lost` are
+    session numbers, NotPossible, OutsideWindow, NotBookable or NotChangeable.
     """
     return carry_out_in(
-        lambda: _locked(appointment),
+        lambda: _locked(appointment, check),
         change=change,
         following=following,
         picks=picks,
@@ -140,11 +142,14 @@ def lock_course(series: int) -> Series:
     return Series.objects.select_for_update(no_key=True).get(pk=series)
 
 
-def _locked(appointment: Appointment) -> Scene:
+def _locked(appointment: Appointment, check: Callable[[Appointment], None] | None) -> Scene:
     """The scene of one visit, in which nobody else can change anything."""
     if appointment.session is not None:
         lock_course(appointment.session.series_id)
-    return scene_of(booking.locked(appointment))
+    appointment = booking.locked(appointment)
+    if check is not None:
+        check(appointment)
+    return scene_of(appointment)
 
 
 def _carry_out(

@@ -6,13 +6,10 @@ the first day on which it is due.
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Literal
 
-from treatments import rules
+from treatments import care, rules
 from treatments.rules import Due, Window
-from treatments.terms import CareInstruction, MaintenanceRule, Milestone, Phase, SessionCount, Spacing, Terms, Unit
-
-ToldKind = Literal["from", "until", "by", "on", "undated"]
+from treatments.terms import CareInstruction, MaintenanceRule, Milestone, Phase, SessionCount, Spacing, Terms
 
 YEARS_OF_MAINTENANCE = 3
 # A course or an upkeep that goes on and on is shown so far.
@@ -33,14 +30,10 @@ class Upkeep:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An instruction and its day for one visit; "undated" where it names no time.
+    """An instruction, its day for one visit, and what that day is to it; "undated" where it names no time."""
 
-    What is to be avoided lasts, from the day to the visit or from the visit to the day. What is to be done or asked is
-    for that day, or has it as a bound.
-    """
-
-    care: CareInstruction
-    kind: ToldKind
+    instruction: CareInstruction
+    kind: care.Kind
     day: date | None = None
 
 
@@ -83,7 +76,7 @@ def preview(terms: Terms, start: date) -> Preview:
         windows = (Window(start, start, start),)
     completed_on = windows[-1].ideal if windows and count else None
     stays = _stays(terms.visit)
-    told = [_told(care, start) for care in terms.care]
+    told = [Told(each, care.kind_of(each), care.day_from(each, start)) for each in terms.care]
     return Preview(
         terms=terms,
         count=count,
@@ -92,8 +85,8 @@ def preview(terms: Terms, start: date) -> Preview:
         stays=stays,
         minutes=sum(phase.minutes for phase in terms.visit),
         upkeep=tuple(upkeep_of(rule, completed_on) for rule in terms.maintenance),
-        before=tuple(each for each in told if each.care.when == "before"),
-        after=tuple(each for each in told if each.care.when == "after"),
+        before=tuple(each for each in told if each.instruction.when == "before"),
+        after=tuple(each for each in told if each.instruction.when == "after"),
         seen=tuple(_seen(milestone, start) for milestone in terms.milestones),
     )
 
@@ -133,30 +126,6 @@ def _stays(phases: tuple[Phase, ...]) -> tuple[Stay, ...]:
         stays.append(Stay(phase, start))
         start += phase.minutes
     return tuple(stays)
-
-
-def _told(care: CareInstruction, visit: date) -> Told:
-    if care.offset is None or care.unit is None:
-        return Told(care, "undated")
-    back = -1 if care.when == "before" else 1
-    if care.unit == "hour":
-        # Hours count from the time of the visit, which is not known here; the day they reach into is.
-        day = visit + back * timedelta(days=-(-care.offset // 24))
-    else:
-        unit: Unit = care.unit
-        day = rules.add(visit, back * care.offset, unit)
-    return Told(care, _told_kind(care), day)
-
-
-def _told_kind(care: CareInstruction) -> ToldKind:
-    before = care.when == "before"
-    if care.action == "avoid" or care.bound == "range":
-        return "from" if before else "until"
-    if care.bound == "at_least" or (before and care.action == "ask"):
-        return "by" if before else "from"
-    if care.bound == "at_most":
-        return "from" if before else "by"
-    return "on"
 
 
 def _seen(milestone: Milestone, visit: date) -> Seen:

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from clinic import care, ladder
+from clinic import ladder
 from clinic.demo.story import Story
 from clinic.demo.upkeep import due_days
 from clinic.models import AppointmentStatus, Message, MessageState, ReminderStep, Site
@@ -10,7 +10,7 @@ from clinic.models.outbox import MessageKind, StepSubject, attendance_of, said_o
 from clinic.services.caring import course_of
 from clinic.walltime import day_of
 from patients.models import Consent, Patient, Purpose
-from treatments import rules
+from treatments import care, rules
 
 # Older mail is of no interest to anybody.
 KEPT = timedelta(days=150)

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
-from clinic import care, ladder, walltime
+from clinic import ladder, walltime
 from clinic.models import Appointment, AppointmentStatus, Message
 from clinic.models.outbox import CARE, MessageKind, said_of
-from treatments import rules
+from treatments import care, rules
 from treatments.models import Series, SeriesState
 from treatments.terms import CareInstruction
 

@@ -16,8 +16,9 @@ from clinic.views.reminder_link import page, without_signing_in
 @require_safe
 def care(request: HttpRequest, secret: str) -> HttpResponse:
     """Of the visits that the message told of, with their dates as they are now: before the visit, and after it."""
+    now = timezone.now()
     try:
-        opened = links.open_(secret, now=timezone.now())
+        opened = links.open_(secret, now=now)
     except LinkClosed:
         # The same page for what never was a link, so that nobody learns which are.
         return page(request, "portal/care_link.html", secret, shown=(), site=None)
@@ -26,7 +27,7 @@ def care(request: HttpRequest, secret: str) -> HttpResponse:
         return redirect("link:due", secret)
     site = visits[0][0].site if visits else opened.site
     with translation.override(opened.patient.language):
-        shown = [(visit, _care(portal_care.of_visit(visit), behind=behind)) for visit, behind in visits]
+        shown = [(visit, _care(portal_care.of_visit(visit, now=now), behind=behind)) for visit, behind in visits]
     phone_link = "".join(c for c in site.phone if c.isdigit() or c == "+") if site else ""
     return page(request, "portal/care_link.html", secret, opened.patient, shown=shown, site=site, phone_link=phone_link)
 

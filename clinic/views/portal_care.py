@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from clinic import care
-from clinic.care import Line
 from clinic.models import Appointment
 from clinic.services.caring import course_of
+from treatments import care
+from treatments.care import Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Care:
-    """What is to be done or avoided before and after, and what the clinic has to be told."""
+    """What is to be done or avoided before and after, and what the clinic has to be told before."""
 
     before: Sequence[Said]
     after: Sequence[Said]
@@ -33,16 +34,20 @@ class Care:
         return bool(self.before or self.after or self.tell)
 
 
-def of_visit(visit: Appointment) -> Care:
-    """From the terms that were agreed for the course. A visit outside a course has none, nor has another treatment."""
+def of_visit(visit: Appointment, *, now: datetime) -> Care:
+    """From the terms that were agreed for the course, without what is over.
+
+    A visit outside a course has none, nor has another treatment.
+    """
     series = course_of(visit)
     if series is None:
         return Care((), (), ())
-    lines = care.lines(series.terms.care, starts_at=visit.starts_at, ends_at=visit.ends_at, zone=visit.site.time_zone)
+    zone = visit.site.time_zone
+    lines = care.lines(series.terms.care, starts_at=visit.starts_at, ends_at=visit.ends_at, zone=zone)
     return Care(
         before=[_said(line) for line in lines if line.when == "before" and line.action != "ask"],
-        after=[_said(line) for line in lines if line.when == "after" and line.action != "ask"],
-        tell=[_said(line) for line in lines if line.action == "ask"],
+        after=[_said(line) for line in lines if line.when == "after" and not care.is_over(line, now=now, zone=zone)],
+        tell=[_said(line) for line in lines if line.when == "before" and line.action == "ask"],
     )
 
 

@@ -75,7 +75,7 @@ def course(request: HttpRequest, patient: Patient) -> HttpResponse:
         "patient": patient,
         "next": upcoming,
         "next_is": portal_visit.number(upcoming) if upcoming else "",
-        "care": portal_care.of_visit(upcoming) if upcoming else None,
+        "care": portal_care.of_visit(upcoming, now=now) if upcoming else None,
         "aftercare": _aftercare(past, now=now),
         "screening": screening.state(screening.before(upcoming)) if upcoming else "",
         "why_not": portal_visit.why_not(upcoming, now=now) if upcoming else "",
@@ -110,7 +110,7 @@ def _aftercare(past: Sequence[Appointment], *, now: datetime) -> Sequence[portal
     """What is still to be done after the latest visit, while that is fresh."""
     if not past or past[0].status == AppointmentStatus.NO_SHOW or past[0].ends_at < now - AFTERCARE_SHOWN:
         return ()
-    return portal_care.of_visit(past[0]).after
+    return portal_care.of_visit(past[0], now=now).after
 
 
 def _after(to_come: Sequence[Appointment], courses: Sequence[Course]) -> list[str]:

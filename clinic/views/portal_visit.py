@@ -55,7 +55,7 @@ def described(appointment: Appointment, *, now: datetime) -> dict:
         "number": number(appointment),
         "screening": screening.state(asked),
         "asked": asked,
-        "care": portal_care.of_visit(appointment) if appointment.status in LIVE else None,
+        "care": portal_care.of_visit(appointment, now=now) if appointment.status in LIVE else None,
         "ahead": appointment.status in LIVE and appointment.ends_at > now,
         "why_not": why_not(appointment, now=now),
         "closes_at": portal.closes_at(appointment),

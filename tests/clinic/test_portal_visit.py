@@ -113,6 +113,28 @@ def test_a_visit_shows_what_to_do_before_and_after_with_its_dates(patients_brows
         assert "Never stop or change a medicine because of this page" in text
 
 
+def test_after_a_visit_stands_what_is_not_over_and_when_to_call(patients_browser, world):
+    for position, (action, text, offset) in enumerate(
+        [("avoid", "No make-up", 1), ("do", "Use sunscreen", 28), ("ask", "Call if it stays red", None)]
+    ):
+        CareInstruction.objects.create(
+            protocol=world.protocol,
+            position=position,
+            when="after",
+            action=action,
+            text=text,
+            offset=offset,
+            unit="day" if offset else "",
+            bound="at_least" if offset else "",
+        )
+    attended(world, sessions(world.a_series())[0], "2026-02-25 10:00")
+
+    text = page(patients_browser, "/my/")
+    assert "No make-up" not in text
+    assert "at least until Wednesday 25 March</span>Use sunscreen" in text
+    assert "Call if it stays red" in text
+
+
 @pytest.mark.parametrize("path", ["", "move/", "cancel/", "calendar.ics", "questions/"])
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_somebody_else_s_visit_is_not_there(patients_browser, world, path, method):

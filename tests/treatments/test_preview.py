@@ -165,14 +165,18 @@ def test_a_visit_phase_by_phase(anaesthesia, minutes, starts):
         pytest.param(
             ("before", "avoid", 1, "day", "exact"), "from", date(2026, 3, 1), id="avoid from the night before"
         ),
-        pytest.param(("after", "avoid", 72, "hour", "at_least"), "until", date(2026, 3, 5), id="avoid for three days"),
+        pytest.param(
+            ("after", "avoid", 72, "hour", "at_least"), "until_at_least", date(2026, 3, 5), id="avoid for three days"
+        ),
         pytest.param(("after", "avoid", 30, "hour", None), "until", date(2026, 3, 4), id="hours reach into a day"),
         pytest.param(
             ("before", "do", 2, "week", "at_least"), "by", date(2026, 2, 16), id="do two weeks before at least"
         ),
         pytest.param(("before", "ask", 1, "month", None), "by", date(2026, 2, 2), id="tell the clinic a month before"),
         pytest.param(("after", "do", 1, "day", None), "on", date(2026, 3, 3), id="do on the day after"),
-        pytest.param(("after", "do", 1, "day", "at_least"), "from", date(2026, 3, 3), id="not before the day after"),
+        pytest.param(
+            ("after", "do", 4, "week", "at_least"), "until_at_least", date(2026, 3, 30), id="do for four weeks"
+        ),
         pytest.param(("after", "do", None, None, None), "undated", None, id="no time was said"),
     ],
 )

@@ -149,20 +149,29 @@ def look(protocol: Protocol, case: CaseForm, *, warnings: Sequence[str] = ()) ->
 
 def _when(told: Told) -> str:
     """From when to when an instruction holds, with the real day where it has one."""
-    before = told.care.when == "before"
+    before = told.instruction.when == "before"
     if told.day is None:
-        return capfirst(told.care.offset_text) if told.care.offset_text else _("Before") if before else _("After")
+        return (
+            capfirst(told.instruction.offset_text)
+            if told.instruction.offset_text
+            else _("Before")
+            if before
+            else _("After")
+        )
     words_ = {
-        "from": _("From %s to the visit") if before else _("From %s"),
+        "from": _("From %s to the visit"),
         "until": _("From the visit to %s"),
+        "until_at_least": _("From the visit at least to %s"),
+        "until_at_most": _("From the visit to %s at the latest"),
         "by": _("By %s"),
         "on": _("On %s"),
+        "not_before": _("Not before %s"),
     }
     when = words_[told.kind] % date_format(told.day, "D j M Y")
-    if told.care.unit == "hour" and told.care.offset:
-        return ngettext("%(when)s (%(n)d hour)", "%(when)s (%(n)d hours)", told.care.offset) % {
+    if told.instruction.unit == "hour" and told.instruction.offset:
+        return ngettext("%(when)s (%(n)d hour)", "%(when)s (%(n)d hours)", told.instruction.offset) % {
             "when": when,
-            "n": told.care.offset,
+            "n": told.instruction.offset,
         }
     return when
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from clinic import care
+from treatments import care
 from treatments.terms import CareInstruction
 
 LONDON = ZoneInfo("Europe/London")
@@ -108,8 +108,8 @@ def test_the_day_is_the_one_at_the_site():
         ("before", "do", "exact", "on"),
         ("before", "do", "range", "from"),
         ("before", "do", None, "on"),
-        ("after", "do", "at_least", "not_before"),
-        ("after", "do", "at_most", "by"),
+        ("after", "do", "at_least", "until_at_least"),
+        ("after", "do", "at_most", "until_at_most"),
         ("after", "do", "exact", "on"),
         ("after", "do", "range", "until"),
         ("after", "do", None, "on"),
@@ -159,3 +159,21 @@ def test_lines_come_in_the_order_in_which_they_are_needed():
         "after, three days",
         "after, always",
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "now", "over"),
+    [
+        pytest.param(("after", 2, "day"), datetime(2026, 3, 12, 23, 59, tzinfo=UTC), False, id="on its last day"),
+        pytest.param(("after", 2, "day"), datetime(2026, 3, 13, 0, 0, tzinfo=UTC), True, id="the day after"),
+        pytest.param(("after", 48, "hour"), datetime(2026, 3, 12, 11, 15, tzinfo=UTC), False, id="to the minute"),
+        pytest.param(("after", 48, "hour"), datetime(2026, 3, 12, 11, 16, tzinfo=UTC), True, id="a minute later"),
+        pytest.param(("after", None, None), datetime(2027, 3, 12, tzinfo=UTC), False, id="without a date"),
+        pytest.param(("before", 2, "day"), datetime(2026, 3, 20, tzinfo=UTC), False, id="before the visit"),
+    ],
+)
+def test_what_is_over(given, now, over):
+    when, offset, unit = given
+    line = only(instruction(when, offset=offset, unit=unit))
+
+    assert care.is_over(line, now=now, zone=LONDON) == over

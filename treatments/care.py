@@ -5,7 +5,7 @@ clock of instants, before the start and after the end, so that a change of the c
 number keeps its words: no date is made up for it.
 
 What is to be avoided lasts: from its offset to the visit, or from the visit to its offset. What is to be done or said
-has its offset as the day, or as the bound of it.
+has its offset as the day, or as the bound of it; after a visit a bound says how long it goes on.
 """
 
 from collections.abc import Iterable
@@ -61,6 +61,14 @@ def speaks_of(instructions: Iterable[CareInstruction], *, days: int) -> bool:
     return bool(after) if days == 0 else any(_hours(each) == days * 24 for each in after)
 
 
+def is_over(line: Line, *, now: datetime, zone: ZoneInfo) -> bool:
+    """Whether what was to be done or avoided after a visit until a day, or on it, is behind by now."""
+    if line.when == "before" or line.day is None:
+        return False
+    local = now.astimezone(zone)
+    return (line.day, line.clock or time.max) < (local.date(), local.time())
+
+
 def _hours(instruction: CareInstruction) -> int | None:
     """The offset in hours of those units that are always as long."""
     hours = {"hour": 1, "day": 24, "week": 7 * 24}.get(instruction.unit or "")
@@ -79,7 +87,7 @@ def _line(instruction: CareInstruction, *, starts_at: datetime, ends_at: datetim
         when=instruction.when,
         action=instruction.action,
         text=instruction.text,
-        kind="undated" if day is None else _kind(instruction),
+        kind=kind_of(instruction),
         day=day,
         clock=clock,
         words=instruction.offset_text or "",
@@ -90,19 +98,30 @@ def _line(instruction: CareInstruction, *, starts_at: datetime, ends_at: datetim
 def _moment(
     instruction: CareInstruction, *, starts_at: datetime, ends_at: datetime, zone: ZoneInfo
 ) -> tuple[date | None, time | None]:
-    n, unit = instruction.offset, instruction.unit
-    if n is None or unit is None:
-        return None, None
-    before = instruction.when == "before"
-    if unit == "hour":
-        hours = timedelta(hours=n)
+    if instruction.unit == "hour" and instruction.offset is not None:
+        hours = timedelta(hours=instruction.offset)
+        before = instruction.when == "before"
         instant = starts_at.astimezone(UTC) - hours if before else ends_at.astimezone(UTC) + hours
         local = instant.astimezone(zone)
         return local.date(), local.time().replace(second=0, microsecond=0)
-    return rules.add(starts_at.astimezone(zone).date(), -n if before else n, unit), None
+    return day_from(instruction, starts_at.astimezone(zone).date()), None
 
 
-def _kind(instruction: CareInstruction) -> Kind:
+def day_from(instruction: CareInstruction, visit: date) -> date | None:
+    """The day of an instruction by the day of its visit alone; of hours, the day into which they may reach."""
+    n, unit = instruction.offset, instruction.unit
+    if n is None or unit is None:
+        return None
+    back = -1 if instruction.when == "before" else 1
+    if unit == "hour":
+        return visit + back * timedelta(days=-(-n // 24))
+    return rules.add(visit, back * n, unit)
+
+
+def kind_of(instruction: CareInstruction) -> Kind:
+    """What the day of an instruction is to it; "undated" where it has none."""
+    if instruction.offset is None or instruction.unit is None:
+        return "undated"
     before = instruction.when == "before"
     if instruction.action == "avoid":
         if before:
@@ -118,9 +137,9 @@ def _kind(instruction: CareInstruction) -> Kind:
         return "by"
     match instruction.bound:
         case "at_least":
-            return "by" if before else "not_before"
+            return "by" if before else "until_at_least"
         case "at_most":
-            return "not_before" if before else "by"
+            return "not_before" if before else "until_at_most"
         case "range":
             return "from" if before else "until"
     return "on"

@@ -5,13 +5,14 @@ An instant is an int: minutes since the Unix epoch, UTC. Days are local dates of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
-from clinic.availability import Diary, Visit
+from clinic.availability import Diary, Stretch, Visit
 from treatments.rules import Window
+from treatments.terms import Phase
 
 Label = Literal["ideal", "early", "late", "none"]
 Reason = Literal["", "beyond", "past", "full", "wishes", "later"]
@@ -100,3 +101,12 @@ class PlannedSession:
 @dataclass(frozen=True, slots=True)
 class Plan:
     sessions: tuple[PlannedSession, ...]
+
+
+def stretches(phases: Iterable[Phase]) -> tuple[Stretch, ...]:
+    """What the phases of a visit occupy, one after another."""
+    found = []
+    for phase in phases:
+        kinds = phase.device_kinds
+        found.append(Stretch(phase.minutes, phase.practitioner, phase.room, kinds[0] if kinds else None, kinds[1:]))
+    return tuple(found)

@@ -5,7 +5,7 @@ Empty means that nobody said. It is None (or an empty tuple), and it stays so: n
 
 import types
 import typing
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from functools import cache
 from typing import Any, Literal, Self
@@ -92,6 +92,11 @@ class PhaseWithMore(Phase):
     @property
     def device_kinds(self) -> tuple[str, ...]:
         return tuple(kind for kind in (self.device_kind, *self.also) if kind is not None)
+
+
+def phases_from(stored: Sequence[Mapping[str, object]]) -> tuple[Phase, ...]:
+    """The phases of a visit as an appointment, or its history, holds them."""
+    return tuple((PhaseWithMore if "also" in phase else Phase).from_json(phase) for phase in stored)
 
 
 @dataclass(frozen=True, slots=True)

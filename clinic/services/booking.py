@@ -24,7 +24,7 @@ from patients.models import Patient
 from treatments.models import Maintenance, Session, Treatment
 from treatments.services import maintenance as cycles
 from treatments.services import series as courses
-from treatments.terms import Phase, PhaseWithMore
+from treatments.terms import Phase, phases_from
 
 
 class BookingError(Refused):
@@ -412,11 +412,6 @@ def note_outside(appointment: Appointment, *, reason: str, by: User) -> None:
 def phases_of(appointment: Appointment) -> tuple[Phase, ...]:
     """The visit as it was booked."""
     return phases_from(appointment.phases)
-
-
-def phases_from(stored: Sequence[dict]) -> tuple[Phase, ...]:
-    """The phases of a visit as an appointment, or its history, holds them."""
-    return tuple((PhaseWithMore if "also" in phase else Phase).from_json(phase) for phase in stored)
 
 
 def status_words(appointment: Appointment) -> str:

@@ -14,6 +14,7 @@ from clinic import planning, ripple, walltime
 from clinic.availability import Availability, Diary, Stretch
 from clinic.models import Appointment, Resource, Site
 from clinic.planning import Choice, Plan, Request, Wishes
+from clinic.proposal import stretches
 from clinic.services import booking, horizon, outbox
 from clinic.services.booking import NotBookable, TimeTaken, Visit
 from clinic.services.transactions import whole
@@ -232,12 +233,7 @@ def _stretches(course: Course, number: int) -> tuple[Stretch, ...]:
             _("Nobody has said how long a visit of “%s” takes. Add its phases to the treatment.")
             % course.terms.treatment
         )
-    return tuple(_stretch(phase) for phase in phases)
-
-
-def _stretch(phase: Phase) -> Stretch:
-    kinds = phase.device_kinds
-    return Stretch(phase.minutes, phase.practitioner, phase.room, kinds[0] if kinds else None, kinds[1:])
+    return stretches(phases)
 
 
 def _first_window(course: Course, order: Order, today: date) -> tuple[Window, bool]:

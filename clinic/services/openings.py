@@ -9,12 +9,12 @@ from datetime import date, datetime
 from django.utils.translation import gettext as _
 
 from clinic import walltime
-from clinic.availability import DAY_MINUTES, Availability, Stretch
+from clinic.availability import DAY_MINUTES, Availability
 from clinic.models import Appointment, AppointmentStatus, EarlierOffer
-from clinic.proposal import Choice
+from clinic.proposal import Choice, stretches
 from clinic.services import horizon
 from clinic.waiting import Freed, Opening, before
-from treatments.terms import Phase
+from treatments.terms import phases_from
 
 # Starts lie so many minutes apart, as those do that the planner proposes.
 STEP_MINUTES = 15
@@ -33,9 +33,8 @@ def openings(
 
     With `freed`, only those that became possible by it.
     """
-    phases = [Phase.from_json(phase) for phase in visit.phases]
-    stretches = tuple(Stretch(p.minutes, p.practitioner, p.room, p.device_kind) for p in phases)
-    if not days or not stretches:
+    needed = stretches(phases_from(visit.phases))
+    if not days or not needed:
         return
     zone = visit.site.time_zone
     diary = horizon.read(
@@ -50,17 +49,17 @@ def openings(
     )
     free = Availability(diary, step=step)
     then = Availability(before(diary, freed), step=step) if freed else None
-    minutes = sum(stretch.minutes for stretch in stretches)
-    needs_somebody = any(stretch.practitioner for stretch in stretches)
+    minutes = sum(stretch.minutes for stretch in needed)
+    needs_somebody = any(stretch.practitioner for stretch in needed)
     for day in sorted(days):
         for place, person in enumerate(diary.practitioners if needs_somebody else [None]):
             all_along = set()
             if then is not None:
-                all_along.update(then.starts(stretches, day, then.diary.practitioners[place] if person else None))
-            for start in free.starts(stretches, day, person):
+                all_along.update(then.starts(needed, day, then.diary.practitioners[place] if person else None))
+            for start in free.starts(needed, day, person):
                 if start in all_along:
                     continue
-                room, devices = free.seats(stretches, day, start)
+                room, devices = free.seats(needed, day, start)
                 local = walltime.from_minutes(start).astimezone(zone)
                 choice = Choice(day, start, person.id if person else None, room, devices)
                 yield Opening(choice, start + minutes, (local.hour * 60 + local.minute) % DAY_MINUTES)

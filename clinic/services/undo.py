@@ -25,6 +25,7 @@ from treatments.models import MaintenanceState, Series, SeriesState, Session, Se
 from treatments.services import add_ons
 from treatments.services import maintenance as cycles
 from treatments.services import series as courses
+from treatments.terms import phases_from
 
 BOOKED, ARRIVED = AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED
 # Named in the history, so that taking back is not itself taken back.
@@ -179,7 +180,7 @@ def _visit_before(step: Step) -> Visit:
         site=before.site,
         treatment=step.appointment.treatment,
         starts_at=before.starts_at,
-        phases=booking.phases_from(before.phases),
+        phases=phases_from(before.phases),
         practitioner=before.practitioner,
         room=before.room,
         outside_window_reason=before.outside_window_reason,

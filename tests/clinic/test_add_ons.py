@@ -9,6 +9,7 @@ from clinic.models import Appointment, Claim, Message, Resource
 from clinic.services import booking, course, ripple, series_version, undo
 from clinic.services.booking import NotBookable, TimeTaken
 from clinic.services.course import Order
+from clinic.services.openings import openings
 from clinic.services.ripple import Change
 from tests.clinic.test_booking import a_visit
 from tests.treatments.test_add_ons import kept, offering  # noqa: F401
@@ -267,6 +268,18 @@ def test_a_device_that_is_used_meanwhile_is_held_with_the_treatment(world):
     assert minutes(visit(2)) == 75
     assert ("Lamp 1", "10:30", "11:15") in takes(visit(2))
     assert ("Pen 1", "10:30", "11:15") in takes(visit(2))
+
+
+def test_an_earlier_time_needs_the_device_of_the_add_on_too(world):
+    lamp = world.protocol.add_ons.get(add_on__name="Lamp").add_on
+    lamp.extra_minutes = None
+    lamp.save()
+    booked(world, {2: ["Lamp"]})
+    day = visit(2).starts_at.date()
+
+    assert list(openings(visit(2), [day], now=NOW))
+    Resource.objects.filter(name="Lamp 1").update(active=False)
+    assert not list(openings(visit(2), [day], now=NOW))
 
 
 def test_on_another_version_what_is_booked_keeps_its_add_ons_and_what_is_to_book_follows(world):

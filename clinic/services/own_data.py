@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from clinic.models import EarlierOffer, EarlierWish, Message, ScreeningAnswer
+from clinic.models import CalendarFeed, EarlierOffer, EarlierWish, Message, ScreeningAnswer
 from patients import services as patients
 from patients.models import Channel, Patient, Purpose
 from treatments.models import Maintenance
@@ -93,6 +93,7 @@ def export(*, patient: Patient, by: User, now: datetime) -> dict[str, Any]:
             patient.appointments.order_by("starts_at", "pk").values(
                 "starts_at",
                 "ends_at",
+                "phases",
                 "status",
                 "status_at",
                 "cancel_reason",
@@ -125,13 +126,31 @@ def export(*, patient: Patient, by: User, now: datetime) -> dict[str, Any]:
         "offers_of_an_earlier_time": list(
             EarlierOffer.objects.filter(wish__appointment__patient=patient)
             .order_by("made_at", "pk")
-            .values("starts_at", "made_at", "expires_at", "declined_at")
+            .values("starts_at", "practitioner__name", "made_at", "expires_at", "declined_at")
         ),
+        "calls_asked_for": list(patient.call_requests.order_by("asked_at", "pk").values("asked_at", "done_at")),
+        "notes_of_the_clinic": list(
+            patient.worklist_notes.order_by("noted_at", "pk").values("outcome", "text", "hidden_until", "noted_at")
+        ),
+        "calendar_feed": CalendarFeed.objects.filter(patient=patient)
+        .values("names_treatment", "address_made_at")
+        .first(),
         "messages": list(
             Message.objects.filter(patient=patient)
             .order_by("owed_at", "pk")
-            .values("kind", "purpose", "channel", "state", "owed_at", "settled_at", "reason")
+            .values(
+                "kind",
+                "purpose",
+                "channel",
+                "state",
+                "appointment__starts_at",
+                "owed_at",
+                "settled_at",
+                "delivered_at",
+                "reason",
+            )
         ),
+        "looks_at_the_record": list(patient.views.order_by("at", "pk").values("at", "page")),
     }
 
 
@@ -150,7 +169,11 @@ def _series(series) -> dict[str, Any]:
         "stopped_at": series.stopped_at,
         "stopped_reason": series.stopped_reason,
         "terms": series.terms_json,
-        "sessions": list(series.sessions.order_by("number").values("number", "state", "attended_on", "reason")),
+        "sessions": list(
+            series.sessions.order_by("number").values(
+                "number", "state", "attended_on", "day_unknown", "reason", "add_ons"
+            )
+        ),
         "maintenance": list(
             Maintenance.objects.filter(series=series)
             .order_by("rule", "cycle")

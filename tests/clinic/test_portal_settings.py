@@ -90,7 +90,11 @@ def test_the_file_holds_what_is_kept_and_nobody_else(portal, world):
     assert [series["protocol"] for series in kept["series"]] == ["Acne scars"]
     assert len(kept["series"][0]["sessions"]) == 3
     assert kept["consents"][0]["wording"] == "You may e-mail me when my next maintenance is due."
+    assert kept["series"][0]["sessions"][0]["add_ons"] == []
+    assert kept["visits"][0]["phases"][0]["minutes"]
     assert [message["kind"] for message in kept["messages"]] == ["confirmation"]
+    assert kept["messages"][0]["appointment__starts_at"] == "2026-03-03T10:00:00Z"
+    assert kept["looks_at_the_record"][0]["page"] == "portal:data"
     assert b"Secret" not in response.content
     assert response["Content-Disposition"] == 'attachment; filename="my-data-2026-03-02.json"'
 

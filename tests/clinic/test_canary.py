@@ -13,13 +13,13 @@ from django.urls import reverse
 from clinic import messages
 from clinic.models import Message, ReminderStep
 from clinic.models.outbox import MessageKind
-from clinic.services import booking, outbox
+from clinic.services import booking, offers, outbox, waiting
 from patients import services as patients
 from patients.models import Patient
 from tests.clinic.test_booking import a_visit, book
 from tests.clinic.test_links import confirm_form, offered
 from tests.world import at
-from treatments.models import CareInstruction, Concern, Maintenance
+from treatments.models import CareInstruction, Concern, Maintenance, Milestone
 from treatments.services import maintenance as cycles
 from treatments.services import series as courses
 
@@ -34,6 +34,8 @@ CANARY = {
     "treatment": "Microneedling",
     "protocol": "Acne scars",
     "care": "Mauserpause",
+    "aftercare": "Sandbad",
+    "milestone": "Schwungfedern",
 }
 EMAIL = f"{CANARY['e-mail']}@example.com"
 
@@ -85,6 +87,9 @@ def test_nothing_of_the_canary_is_in_logs_subjects_texts_or_addresses(
     ReminderStep.objects.create(subject="maintenance", offset_days=0, stale_after_days=7)
     ReminderStep.objects.create(subject="appointment", offset_days=-1, stale_after_days=1)
     ReminderStep.objects.create(subject="pre_care", offset_days=-1)
+    ReminderStep.objects.create(subject="aftercare", offset_days=0, stale_after_days=1)
+    ReminderStep.objects.create(subject="result", offset_days=0, stale_after_days=7)
+    Milestone.objects.create(protocol=world.protocol, position=1, name=CANARY["milestone"], kind="result", max_months=2)
     time_machine.move_to(at("2026-03-02 09:00"), tick=False)
     desk, phone = Recorder(Client(), addresses), Recorder(Client(), addresses)
     desk.client.force_login(world.desk, backend="django.contrib.auth.backends.ModelBackend")
@@ -119,18 +124,47 @@ def test_nothing_of_the_canary_is_in_logs_subjects_texts_or_addresses(
     cycle = series.maintenance.get()
     cycles.override(cycle=cycle, due_on=date(2026, 6, 1), reason="seen", by=world.desk, now=at("2026-03-02 12:00"))
 
-    # Another is under way, with care before its visit.
+    # Another is under way, with care before its visit and after it.
     CareInstruction.objects.create(
         protocol=world.protocol, position=1, when="before", action="avoid", text=CANARY["care"], offset=1, unit="day"
     )
+    CareInstruction.objects.create(
+        protocol=world.protocol, position=2, when="after", action="avoid", text=CANARY["aftercare"]
+    )
     under_way = world.a_series(patient)
-    book(world, a_visit(world, "2026-03-20 10:00", session=under_way.sessions.first()), patient=patient)
+    treated = book(world, a_visit(world, "2026-03-20 10:00", session=under_way.sessions.first()), patient=patient)
     outbox.run(now=at("2026-03-10 12:00"))
     time_machine.move_to(at("2026-03-18 10:00"), tick=False)
     outbox.run(now=at("2026-03-18 10:00"))
     care = next(mail for mail in smtp_server.received if "before your visit" in mail["Subject"])
     page = phone.get(re.search(r"http://[^/]+(/r/[^/\s]+/care/)\s", care.get_content())[1])
     assert CANARY["care"] in page.content.decode(), "behind the link it is told"
+
+    booking.attend(appointment=treated, by=world.desk, now=at("2026-03-20 12:00"))
+    time_machine.move_to(at("2026-03-20 12:01"), tick=False)
+    outbox.run(now=at("2026-03-20 12:01"))
+    care = next(mail for mail in smtp_server.received if "after your visit" in mail["Subject"])
+    page = phone.get(re.search(r"http://[^/]+(/r/[^/\s]+/care/)\s", care.get_content())[1])
+    assert CANARY["aftercare"] in page.content.decode()
+
+    # An earlier time is offered for one more visit, and declined; the final result of the first course comes.
+    waits = book(world, a_visit(world, "2026-04-10 10:00"), patient=patient)
+    offers.make(
+        wish=waiting.note(appointment=waits, by=world.desk, now=at("2026-03-23 10:00")),
+        start=at("2026-04-08 10:00"),
+        practitioner=world.practitioners[0].pk,
+        by=world.desk,
+        now=at("2026-03-23 10:00"),
+    )
+    time_machine.move_to(at("2026-03-23 10:01"), tick=False)
+    outbox.run(now=at("2026-03-23 10:01"))
+    offer = next(mail for mail in smtp_server.received if "an earlier time" in mail["Subject"])
+    offered_at = re.search(r"http://[^/]+(/r/[^/\s]+/)\s", offer.get_content())[1]
+    phone.get(f"{offered_at}earlier/")
+    phone.post(f"{offered_at}earlier/decline/")
+    time_machine.move_to(at("2026-05-02 10:00"), tick=False)
+    outbox.run(now=at("2026-05-02 10:00"))
+    assert any("we would like to see you" in mail["Subject"] for mail in smtp_server.received)
 
     # The reminder comes; a mail server refuses one of them in words that name the patient.
     time_machine.move_to(at("2026-06-01 09:00"), tick=False)
@@ -157,7 +191,10 @@ def test_nothing_of_the_canary_is_in_logs_subjects_texts_or_addresses(
     assert "POST /desk/patients/new/" in logged, "the log was kept"
     assert [line for line in logged.splitlines() if found(line)] == []
     assert link.split("/")[2] not in logged, "nor the secret of the link"
-    assert len(smtp_server.received) >= 4
+    said = set(Message.objects.filter(patient=patient, state="sent").values_list("kind", flat=True))
+    assert said >= {"pre_care", "aftercare", "result", "earlier", "maintenance", "visit_reminder"}
+    unsubscribing = {mail["Subject"] for mail in smtp_server.received if mail["List-Unsubscribe"]}
+    assert unsubscribing == {reminder["Subject"]}, "only what sells can be ended at one press"
     assert {mail["Subject"]: found(mail["Subject"]) for mail in smtp_server.received if found(mail["Subject"])} == {}
     assert {address for address in addresses if found(address)} == set()
     # A mail says the first name in its text, and nothing else of it.

@@ -10,16 +10,15 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clinic import care
 from clinic.models import Appointment, Message, MessageTemplate, ReminderLink, ReminderStep
 from clinic.models.outbox import MessageKind
-from clinic.services import booking, outbox
+from clinic.services import booking, dry_run, outbox
 from patients.models import Consent
 from tests.clinic.test_booking import a_visit as a_plan
 from tests.clinic.test_booking import book
 from tests.clinic.test_outbox import a_cycle, a_visit, agree, cancel, move
 from tests.world import LONDON, NOW, TODAY, at
-from treatments import rules
+from treatments import care, rules
 from treatments.models import CareInstruction, Series
 from treatments.models import Milestone as MilestoneRow
 from treatments.services import series as courses
@@ -538,16 +537,22 @@ def test_the_link_shows_the_dates_as_they_are_now_without_signing_in(world, smtp
     assert "Osei" not in first.content.decode()
 
 
-def test_after_the_visit_the_link_shows_what_follows_it(world, smtp_server):
-    says(world)
+def test_after_the_visit_the_link_shows_what_follows_it_until_it_is_over(world, smtp_server, time_machine):
+    says(world, [*CARE, {"when": "after", "action": "ask", "text": "Call if it stays red"}])
     attended(a_session(world, "2026-03-10 14:00"))
     outbox.run(now=at("2026-03-10 15:00"))
+    time_machine.move_to(at("2026-03-10 15:00"), tick=False)
 
     page = Client().get(link_in(smtp_server.received[0])).content.decode()
 
     assert "No make-up" in page
     assert "at least until Thursday 12 March, 15:00" in page
     assert "No retinoids" not in page
+    time_machine.move_to(at("2026-03-12 15:01"), tick=False)
+    page = Client().get(link_in(smtp_server.received[0])).content.decode()
+    assert "No make-up" not in page
+    assert "No saunas" in page
+    assert "Call if it stays red" in page
 
 
 def test_a_link_to_a_cancelled_visit_or_none_at_all_shows_nothing(world, smtp_server):
@@ -584,6 +589,21 @@ def test_in_german_all_of_it_is(world, smtp_server):
     assert mail["Subject"].strip().startswith("Harbour: vor Ihrem Termin am")
     assert "bitte lesen Sie rechtzeitig" in mail.get_content()
     assert "Vor dem Termin" in page
+
+
+def test_the_dry_run_knows_care_and_result(world, smtp_server):
+    says(world)
+    a_complete_course(world)
+    attended(a_session(world, "2026-05-02 09:00", patient=world.a_patient(email="after@example.com")))
+    a_session(world, "2026-05-10 10:00", patient=world.a_patient(email="before@example.com"))
+
+    next_day = dry_run.next_day(now=at("2026-05-01 11:00"))
+    lines, due = dry_run.now_due(now=at("2026-05-02 11:00"))
+
+    assert {"pre_care", "aftercare", "result"} <= set(next_day)
+    assert {line.message.kind for line in lines if line.goes} == {"pre_care", "aftercare", "result"}
+    assert due == 3
+    assert not Message.objects.exists()
 
 
 def test_nothing_clinical_is_in_the_mails(world, smtp_server):

@@ -11,7 +11,7 @@ from django.db import IntegrityError, connections, transaction
 from django.test import Client
 
 from clinic.models import Absence, EarlierOffer, EarlierWish, FreedTime, Message
-from clinic.services import booking, offers, outbox, waiting
+from clinic.services import booking, dry_run, offers, outbox, waiting
 from clinic.services.booking import TimeTaken
 from clinic.services.offers import OfferNotPossible
 from patients import services as patients
@@ -188,6 +188,7 @@ def offers_in(smtp_server) -> list:
 def test_the_message_says_nothing_clinical_and_leaves_once_nothing_can_be_undone(freed, smtp_server):
     offers.make_due(now=MORNING)
 
+    assert "earlier" in [line.message.kind for line in dry_run.now_due(now=SENT)[0] if line.goes]
     outbox.run(now=SENT - MINUTE)
     assert offers_in(smtp_server) == []
     outbox.run(now=SENT)
@@ -349,6 +350,24 @@ def test_of_two_who_take_one_time_at_the_same_moment_one_has_it(freed):
     freed.ines.refresh_from_db()
     assert sorted([freed.noor.starts_at == at(SOON), freed.ines.starts_at == at(SOON)]) == [False, True]
     assert sum(isinstance(answer, Exception) for answer in answers) == 1
+
+
+def test_a_visit_that_the_desk_moved_before_the_lock_stays_where_the_desk_put_it(freed, monkeypatch):
+    offer = by_hand(freed, freed.noor)
+    carry_out = waiting.ripple.carry_out
+
+    def after_the_desk(**change):
+        sooner = a_visit(freed, "2026-03-03 09:00", who=1)
+        Absence.objects.all().delete()
+        booking.move(appointment=freed.noor, visit=sooner, by=freed.desk, now=MORNING)
+        return carry_out(**change)
+
+    monkeypatch.setattr(waiting.ripple, "carry_out", after_the_desk)
+    with pytest.raises(waiting.NotWaiting, match="changed meanwhile"):
+        offers.take(offers.Opened(offer, ""), by=freed.desk, key=uuid4(), now=MORNING)
+
+    freed.noor.refresh_from_db()
+    assert freed.noor.starts_at == at("2026-03-03 09:00")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -10,6 +10,7 @@ from clinic import walltime
 from clinic.demo import DEMO_PASSWORD, SEED, catalogue, people, places
 from clinic.demo.agenda import Agenda
 from clinic.demo.courses import DAYS_AHEAD, DAYS_BACK, Courses, Fate
+from clinic.demo.sooner import Sooner
 from clinic.demo.story import Story
 from clinic.demo.told import Told
 from clinic.demo.upkeep import Upkeep
@@ -44,6 +45,7 @@ def load(*, now: datetime, write: Callable[[str], None]) -> None:
 
     consents = _store(story, patients, now=now)
     Told(story=story, sites={id(patient): site for patient, site in patients}, consents=consents).store()
+    Sooner(story).store(patients[0][0])
     write(
         f"{len(sites)} sites, {len(patients)} patients, {len(story.series)} series, "
         f"{Appointment.objects.count()} appointments. Everybody is invented."
@@ -64,13 +66,13 @@ def _tell(story: Story, patients: list[tuple[Patient, Site]]) -> None:
 
 
 def _tell_nina(courses: Courses, upkeep: Upkeep, nina: Patient, site: Site) -> None:
-    """One course complete and its maintenance due, another under way with its next visit booked."""
+    """One course complete and its maintenance due, another under way with its next visit booked and to prepare for."""
     today, smooth = courses.story.today(site), Fate(smooth=True)
     done = courses.course(nina, site, catalogue.FINE_LINES, first=today - timedelta(days=167), fate=smooth)
     assert done is not None
     assert done.state == SeriesState.COMPLETED
     upkeep.keep_up(done, site, untouched=True)
-    under_way = courses.course(nina, site, catalogue.TIGHTENING, first=today - timedelta(days=16), fate=smooth)
+    under_way = courses.course(nina, site, catalogue.TIGHTENING, first=today - timedelta(days=23), fate=smooth)
     assert under_way is not None
 
 

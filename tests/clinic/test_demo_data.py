@@ -16,9 +16,9 @@ from django.test.utils import CaptureQueriesContext
 
 from clinic import ladder
 from clinic.demo import ACCOUNTS, load
-from clinic.models import LIVE, Absence, Appointment, Claim, Closure, Message, OpeningHours, Resource, Site
+from clinic.models import LIVE, Absence, Appointment, Claim, Closure, EarlierWish, Message, OpeningHours, Resource, Site
 from clinic.models.outbox import StepSubject
-from clinic.services import outbox
+from clinic.services import offers, outbox
 from patients.models import Consent, Patient
 from treatments import rules
 from treatments.models import Maintenance, Protocol, Series, Session
@@ -390,6 +390,18 @@ def test_the_patient_sees_maintenance_due_and_a_next_visit(clinic):
     assert cycle.state == "scheduled"
     assert cycle.due_from <= TODAY <= cycle.due_by
     assert nina.appointments.upcoming(now=NOW).filter(session__series__state="active").exists()
+
+
+def test_the_patient_was_told_of_care_and_is_offered_an_earlier_time(clinic):
+    nina = Patient.objects.get(user__email=ACCOUNTS[-1][1])
+    visit = nina.appointments.upcoming(now=NOW).earliest("starts_at")
+
+    told = set(Message.objects.filter(patient=nina, state="sent").values_list("kind", flat=True))
+    assert {"pre_care", "aftercare", "earlier"} <= told
+    opened = offers.open_for(visit, now=NOW + timedelta(hours=12))
+    assert opened is not None
+    assert not opened.closed
+    assert EarlierWish.objects.waiting(now=NOW).count() >= 3
 
 
 def test_contact_data_leads_nowhere(clinic):

@@ -17,6 +17,7 @@ from clinic.services.offers import OfferNotPossible
 from patients import services as patients
 from patients.models import Patient
 from tests.clinic.test_booking import a_visit, book
+from tests.clinic.test_locks import beside
 from tests.clinic.test_messages import CLINICAL
 from tests.clinic.test_rivals import all_at_once
 from tests.clinic.test_waiting_list import LATER, SOON, a_wish, cancel
@@ -391,9 +392,10 @@ def test_two_offers_to_one_patient_wait_for_one_another(freed):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_clocks_at_once_ask_one_patient(freed):
-    all_at_once(lambda _n: offers.make_due(now=MORNING), [1, 2])
+def test_of_two_clocks_at_once_one_leaves_it_to_the_other(freed):
+    answer = beside(lambda: offers.make_due.__wrapped__(now=MORNING), lambda: offers.make_due(now=MORNING))
 
+    assert answer == (0, False)
     assert offered() == ["Noor"]
 
 

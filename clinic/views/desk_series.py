@@ -70,13 +70,18 @@ def rest(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def default_site(request: HttpRequest) -> Site:
-    """The practitioner's own site, the one where something was booked last, or the first. 404 where there is none."""
-    resource = getattr(request.user, "resource", None)
-    sites = Site.objects.filter(active=True)
-    site = resource.site if resource else sites.filter(pk=request.session.get("site")).first() or sites.first()
+    """As `usual_site`. 404 where there is none."""
+    site = usual_site(request)
     if site is None:
         raise Http404(_("There is no site yet. Add one in the administration."))
     return site
+
+
+def usual_site(request: HttpRequest) -> Site | None:
+    """The practitioner's own site, the one where something was booked last, or the first; None before there is one."""
+    resource = getattr(request.user, "resource", None)
+    sites = Site.objects.filter(active=True)
+    return resource.site if resource else sites.filter(pk=request.session.get("site")).first() or sites.first()
 
 
 def request_key(request: HttpRequest) -> UUID:

@@ -22,7 +22,7 @@ from clinic.services import course_view, links, rota_fit, worklist, worklist_row
 from clinic.services.dispatch import HAND_OVERS
 from clinic.services.worklist import Subject
 from clinic.services.worklist_rows import TABS, Filters, Row, Tab
-from clinic.views.desk_series import default_site
+from clinic.views.desk_series import default_site, usual_site
 from patients import tables
 from patients.errors import Refused
 from patients.models import Channel
@@ -34,7 +34,10 @@ MOST_NOTES = 20
 
 @staff_required
 def show(request: HttpRequest) -> HttpResponse:
-    now, zone = timezone.now(), _zone(request)
+    now, site = timezone.now(), usual_site(request)
+    if site is None:
+        return render(request, "desk/worklist.html", {"tab": _tab(request)})
+    zone = site.time_zone
     tab, form = _tab(request), FilterForm(request.GET)
     filters = form.filters()
     unfit = rota_fit.misfits(now=now)

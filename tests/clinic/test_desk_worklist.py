@@ -31,6 +31,15 @@ def desk(client, world):
         yield client
 
 
+def test_without_a_site_the_list_says_what_to_do(client):
+    client.force_login(User.objects.create_superuser("admin", "admin@example.com", "x"))
+
+    page = client.get(LIST)
+
+    assert page.status_code == 200
+    assert "There is no site yet" in page.content.decode()
+
+
 def row_url(kind, row, name="worklist-row") -> str:
     return reverse(f"desk:{name}", args=[kind, row.pk])
 

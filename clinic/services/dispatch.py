@@ -154,8 +154,10 @@ def _drop(
     for message in batch:
         verdict = verdicts[message.pk]
         if isinstance(verdict, recheck.Drop):
-            # What may have arrived already cannot be called not sent.
-            state = MessageState.UNKNOWN if message.handed_over else MessageState.DROPPED
+            state = MessageState.FAILED if verdict.failed else MessageState.DROPPED
+            if message.handed_over:
+                # What may have arrived already cannot be called not sent.
+                state = MessageState.UNKNOWN
             dropped[state, verdict.reason].append(message.pk)
     outcomes: Counter[str] = Counter()
     for (state, reason), keys in dropped.items():

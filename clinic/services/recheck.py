@@ -1,5 +1,6 @@
 """The last look before sending: what is true now of each message that was owed some time ago."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
@@ -7,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from django.db import DatabaseError
 from django.db.models import Q, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
@@ -29,6 +31,8 @@ from clinic.services.openings import why_closed
 from patients.models import Channel, Consent, Purpose
 from treatments.models import Maintenance, MaintenanceState
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Send:
@@ -50,7 +54,10 @@ class Postpone:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
+    """Do not say it. `failed`: somebody has to look at why."""
+
     reason: str
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,8 @@ def verdicts(messages: Sequence[Message], *, now: datetime) -> dict[int, Verdict
     facts = _facts(messages, now)
     for message in messages:
         message.channel = _way(message, facts)
-    found = {message.pk: _verdict(message, facts, now) for message in messages}
+    found = {message.pk: _verdict_of_one(message, facts, now) for message in messages}
+    found |= _visits_told_once(messages, found)
     found |= _told_with_visits(messages, found, facts, now)
     found |= _aftercare_in_one(messages, found)
     found |= _changes_in_one(messages, found)
@@ -115,6 +123,28 @@ def verdicts(messages: Sequence[Message], *, now: datetime) -> dict[int, Verdict
     for patient, waiting in reminders.items():
         found |= _one_of(waiting, found, facts, patient, now)
     return found
+
+
+def _visits_told_once(messages: Sequence[Message], found: dict[int, Verdict]) -> dict[int, Verdict]:
+    """Of what waited too long a patient hears once: a confirmation says what a change and a reminder would.
+
+    A visit is what starts then, so that a confirmation of a series says all of them.
+    """
+    told: dict[tuple[int, datetime], int] = {}
+    joined: dict[int, Verdict] = {}
+    for kind in (MessageKind.CONFIRMATION, MessageKind.CHANGE, MessageKind.APPOINTMENT_REMINDER):
+        said_before = dict(told)
+        for message in messages:
+            send = found[message.pk]
+            if message.kind != kind or not isinstance(send, Send) or not send.starts:
+                continue
+            notices = {said_before.get((message.patient_id, start)) for start in send.starts}
+            # What may have arrived, or was tried, is sent again itself.
+            if None not in notices and not message.attempts:
+                joined[message.pk] = SaidWith(min(notice for notice in notices if notice))
+            else:
+                told |= {(message.patient_id, start): message.pk for start in send.starts}
+    return joined
 
 
 def _changes_in_one(messages: Sequence[Message], found: dict[int, Verdict]) -> dict[int, Verdict]:
@@ -325,6 +355,18 @@ def _resting(messages: Sequence[Message], now: datetime) -> dict[int, datetime]:
     if not cycles:
         return {}
     return WorklistNote.objects.resting(cycles, now=now)
+
+
+def _verdict_of_one(message: Message, facts: _Facts, now: datetime) -> Verdict:
+    """What cannot be looked at fails, and that is its own affair: the others of the batch go."""
+    try:
+        return _verdict(message, facts, now)
+    except DatabaseError:
+        raise
+    except Exception as error:
+        # Not the error's own words, which may quote the patient.
+        logger.error("Message %d cannot be looked at: %s", message.pk, type(error).__name__)
+        return Drop(_("It could not be looked at again (%s).") % type(error).__name__, failed=True)
 
 
 def _verdict(message: Message, facts: _Facts, now: datetime) -> Verdict:

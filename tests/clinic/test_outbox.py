@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from clinic import delivery, messages, tasks, wake
 from clinic.models import Appointment, Message, ReminderStep
-from clinic.services import dispatch, outbox
+from clinic.services import dispatch, outbox, recheck
 from patients.models import Consent
 from tests.world import NOW, TODAY, at, merged_into
 from treatments.models import Maintenance
@@ -495,6 +495,27 @@ def test_a_patient_whose_text_cannot_be_made_stops_nobody(world, smtp_server, mo
     assert "Patient 1" not in caplog.text
 
 
+def test_a_patient_of_whom_nobody_can_tell_what_is_true_stops_nobody(world, smtp_server, monkeypatch, caplog):
+    broken = owed(world, 3)[1]
+    what_is_true = recheck._what_is_true
+
+    def fail_for_one(message, facts, now):
+        if message.pk == broken.pk:
+            raise OverflowError("Patient 1")
+        return what_is_true(message, facts, now)
+
+    monkeypatch.setattr(recheck, "_what_is_true", fail_for_one)
+
+    assert outbox.run(now=NOW) == {"sent": 2, "failed": 1}
+    broken.refresh_from_db()
+    assert broken.reason == "It could not be looked at again (OverflowError)."
+    assert "Patient 1" not in caplog.text
+    # Put right, it is sent from the desk's list.
+    monkeypatch.undo()
+    outbox.retry(message=broken, now=NOW + MINUTE)
+    assert outbox.run(now=NOW + MINUTE) == {"sent": 1}
+
+
 @pytest.mark.parametrize("address", ["no at sign", "a@example.com, b@example.com", "a@example.com\nBcc: b@example.com"])
 def test_an_address_that_is_none_or_several_fails_and_stops_nobody(world, smtp_server, address):
     bad = owed(world, 2)[0]
@@ -817,6 +838,18 @@ def test_what_was_said_with_another_is_said_by_itself_when_that_one_is_dropped(w
 
     [mail] = smtp_server.received
     assert mail["Subject"] == "Harbour: see you on Tue 10 Mar 2026, 16:30"
+
+
+def test_a_confirmation_that_waited_until_the_reminder_says_both_and_a_change_too(world, smtp_server):
+    visit = a_visit(world)
+    outbox.owe_confirmation(patient=world.patient, appointment=visit, counts_from="request", now=NOW)
+    move(visit, "2026-03-10 15:00")
+    outbox.owe_change(appointment=visit, now=NOW)
+
+    assert outbox.run(now=at("2026-03-07 15:00")) == {"owed": 1, "sent": 1, "joined": 2}
+    [mail] = smtp_server.received
+    assert mail["Subject"] == "Harbour: your visit on Tue 10 Mar 2026, 15:00 is booked"
+    assert outbox.run(now=at("2026-03-09 15:00"))["sent"] == 1, "the next step is due as ever"
 
 
 def test_tried_again_it_still_says_what_it_says_for_the_others(world, smtp_server):

@@ -55,15 +55,18 @@ def place() -> dict[str, str]:
     return {name: str(params[name]) for name in ("dbname", "host", "port", "user") if params.get(name)}
 
 
+def database_url() -> str:
+    name, query = place()["dbname"], {key: value for key, value in place().items() if key not in ("dbname", "user")}
+    return f"postgres://{place().get('user', '')}@/{name}?{urlencode(query)}"
+
+
 def dispatcher(smtp_server, *, now) -> subprocess.Popen:
     """A process of its own on the tests' database and mail server."""
-    name, query = place()["dbname"], {key: value for key, value in place().items() if key not in ("dbname", "user")}
-    database = f"postgres://{place().get('user', '')}@/{name}?{urlencode(query)}"
     return subprocess.Popen(
         [sys.executable, "-m", "tests.faults.dispatcher", now.isoformat()],
         cwd=project.BASE_DIR,
         env=os.environ
-        | {"DATABASE_URL": database, "EMAIL_URL": smtp_server.url, "DJANGO_SETTINGS_MODULE": "config.settings"},
+        | {"DATABASE_URL": database_url(), "EMAIL_URL": smtp_server.url, "DJANGO_SETTINGS_MODULE": "config.settings"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -9,7 +9,6 @@ from email.utils import parseaddr
 from urllib.parse import urljoin
 
 from django.conf import settings
-from django.core.mail import EmailMessage
 from django.core.validators import validate_email
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -17,6 +16,7 @@ from django.utils import formats, translation
 from django.utils.translation import gettext as _
 
 from clinic import gsm, wording
+from clinic.mail import Mail
 from clinic.models import Message, MessageTemplate, Site
 from clinic.models.outbox import MessageKind
 from patients.models import Channel, Patient, Purpose
@@ -46,7 +46,7 @@ def email(
     care: bool = False,
     secret: str = "",
     own: Own | None = None,
-) -> EmailMessage:
+) -> Mail:
     """The mail that `message` is, about visits that start at `starts` or are due, in the patient's language.
 
     It is the same mail, by its Message-ID, however often it is made. `secret` is that of its link, where it has one.
@@ -67,7 +67,7 @@ def email(
         # By RFC 8058: the mail program asks for it itself, at one press.
         headers["List-Unsubscribe"] = f"<{link_to(secret, 'stop')}>"
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    return EmailMessage(
+    return Mail(
         subject=subject,
         body=text,
         to=[message.patient.email],

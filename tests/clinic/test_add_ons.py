@@ -296,7 +296,7 @@ def test_on_another_version_what_is_booked_keeps_its_add_ons_and_what_is_to_book
     world.protocol.add_ons.get(add_on__name="Lamp").delete()
     protocols.record_change(protocol=world.protocol, by=world.desk, now=NOW)
 
-    series_version.move(series=series, version=2, by=world.desk, now=NOW)
+    series_version.move(series=series, version=2, site=world.site, by=world.desk, now=NOW, key=uuid4())
 
     assert kept(series) == {1: ["Lamp"], 2: ["Mask"], 3: []}
     assert minutes(visit(1)) == 90

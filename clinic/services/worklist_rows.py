@@ -299,7 +299,7 @@ def _when(values: dict[str, Any], tab: Tab, zone: ZoneInfo) -> str:
     if tab.name == "cancelled":
         if values["state"] == AppointmentStatus.NO_SHOW:
             return _("did not come on %s") % in_words(opens)
-        return _("cancelled: %s") % in_words(opens)
+        return _("was booked for %s") % in_words(opens)
     if tab.name == "messages":
         return ""
     if opens is None:

@@ -280,6 +280,10 @@ class Sending(models.Model):
     def __str__(self) -> str:
         return "paused" if self.paused_at else "running"
 
+    @classmethod
+    def is_paused(cls) -> bool:
+        return cls.objects.filter(paused_at__isnull=False).exists()
+
 
 class MessageTemplate(models.Model):
     """The clinic's own words for one kind of message; without it the words that come with the program are used."""

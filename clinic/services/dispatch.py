@@ -93,7 +93,7 @@ def _claim(token: uuid.UUID, now: datetime, limit: int) -> list[Message]:
     # Durable: nothing of this, nor of the caller's, may be open while a provider takes its time.
     with transaction.atomic(durable=True):
         _one_at_a_time()
-        if Sending.objects.filter(paused_at__isnull=False).exists():
+        if Sending.is_paused():
             return []
         _take_up_lost(now)
         due = (

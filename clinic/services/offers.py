@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from clinic import ladder, wake, walltime
-from clinic.models import Appointment, AppointmentStatus, EarlierOffer, EarlierWish, FreedTime, Message
+from clinic.models import Appointment, AppointmentStatus, EarlierOffer, EarlierWish, FreedTime, Message, Sending
 from clinic.models.outbox import MessageKind, said_of
 from clinic.services import links, outbox, waiting
 from clinic.services.booking import BookingError
@@ -60,7 +60,7 @@ def make_due(*, now: datetime) -> int:
     """Offer what became free to those whose turn it is; returns how many offers were made.
 
     Safe to run at any time, by any number of processes: only one of them does anything. Nobody is asked in quiet
-    hours, nor twice within a day. The messages leave after the time in which the desk may take back what it did.
+    hours, nor twice within a day, nor while sending is paused. The messages leave after the time in which the desk may take back what it did.
     """
     # Two at once would come to the same, and wait for each other. One is enough: the other has nothing to add.
     with connection.cursor() as cursor:
@@ -69,6 +69,9 @@ def make_due(*, now: datetime) -> int:
     if not free:
         return 0
     FreedTime.objects.filter(ends_at__lte=now).delete()
+    # Whose message would wait has not been asked, and would lose the turn.
+    if Sending.is_paused():
+        return 0
     could = waiting.could_have(_to_ask(now), now=now)
     if not could:
         return 0

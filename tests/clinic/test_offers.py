@@ -7,11 +7,12 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.core.management import call_command
 from django.db import IntegrityError, connections, transaction
 from django.test import Client
 
 from clinic.models import Absence, EarlierOffer, EarlierWish, FreedTime, Message
-from clinic.services import booking, dry_run, offers, outbox, waiting
+from clinic.services import booking, dry_run, offers, operations, outbox, waiting
 from clinic.services.booking import TimeTaken
 from clinic.services.offers import OfferNotPossible
 from patients import services as patients
@@ -102,6 +103,20 @@ def test_nobody_is_asked_in_quiet_hours(freed):
     assert offers.make_due(now=at("2026-03-02 08:59")) == 0
     assert offers.make_due(now=at("2026-03-02 20:00")) == 0
     assert offers.make_due(now=at("2026-03-02 09:00")) == 1
+
+
+def test_nobody_is_asked_while_sending_is_paused(freed):
+    operations.pause(by=freed.desk, now=MORNING)
+    assert offers.make_due(now=MORNING) == 0
+    operations.resume()
+    assert offers.make_due(now=MORNING) == 1
+
+
+def test_cron_asks_as_the_beat_does(freed, time_machine):
+    time_machine.move_to(MORNING)
+    call_command("dispatch_due")
+
+    assert EarlierOffer.objects.count() == 1
 
 
 def test_where_there_is_no_time_left_to_answer_the_desk_calls(freed):

@@ -60,7 +60,8 @@ def make_due(*, now: datetime) -> int:
     """Offer what became free to those whose turn it is; returns how many offers were made.
 
     Safe to run at any time, by any number of processes: only one of them does anything. Nobody is asked in quiet
-    hours, nor twice within a day, nor while sending is paused. The messages leave after the time in which the desk may take back what it did.
+    hours, nor twice within a day, nor while sending is paused. The messages leave after the time in which the desk may
+    take back what it did.
     """
     # Two at once would come to the same, and wait for each other. One is enough: the other has nothing to add.
     with connection.cursor() as cursor:

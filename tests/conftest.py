@@ -1,5 +1,3 @@
-import asyncio
-
 import pytest
 from django.utils import translation
 
@@ -12,17 +10,6 @@ def the_language_of_the_settings():
     """A page in another language leaves it active in this thread."""
     yield
     translation.deactivate()
-
-
-@pytest.fixture(autouse=True)
-def no_loop_of_the_browser(request):
-    """The browser's loop counts as running until the process ends, and an asynchronous page refuses to be asked."""
-    loop = None if "playwright" in request.fixturenames else asyncio._get_running_loop()
-    if loop is not None:
-        asyncio._set_running_loop(None)
-    yield
-    if loop is not None:
-        asyncio._set_running_loop(loop)
 
 
 @pytest.fixture

@@ -137,6 +137,9 @@ def walk(resolver: URLResolver, namespaces: tuple[str, ...] = (), route: str = "
 
 
 URLS = list(walk(get_resolver()))
+# The one asynchronous page cannot be asked in a process that has a browser: its loop counts as running. The tests of the
+# demo ask it from outside.
+WALKED = [url for url in URLS if url.name != "healthz"]
 PRIVATE = [url for url in URLS if url.name not in PUBLIC]
 
 
@@ -233,7 +236,7 @@ def test_a_patient_finds_nothing_at_the_desk_or_in_the_administration(clinic, me
 def test_a_patient_never_sees_anything_of_another(clinic):
     client = signed_in(Patient.objects.get(given_name="Own").user)
     shown, opened = {}, {}
-    for url in URLS:
+    for url in WALKED:
         response = client.get(url.path())
         if "Canary" in response.content.decode():
             shown[url.name] = response.status_code
@@ -258,7 +261,7 @@ def test_looking_changes_nothing(clinic, username):
     client = signed_in(User.objects.get(username=username))
     before = stored()
     writers, broken, opened = {}, {}, 0
-    for url in URLS:
+    for url in WALKED:
         response = client.get(url.path())
         opened += response.status_code == 200
         if response.status_code >= 500:

@@ -17,7 +17,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from tests.test_access import URLS, clinic, signed_in
+from tests.test_access import WALKED, clinic, signed_in
 
 __all__ = ["clinic"]  # a fixture
 
@@ -179,7 +179,7 @@ def encoded(pairs: list[tuple[str, str]]) -> str:
 def targets_of(client: Client) -> list[Target]:
     """Every page that this client can open, with what can be sent to it."""
     found = []
-    for url in URLS:
+    for url in WALKED:
         if url.name in NOT_WALKED:
             continue
         path = url.path()

@@ -231,14 +231,17 @@ def _send(to_send: Sequence[ToSend], token: uuid.UUID, clock: Clock) -> Counter[
 
 
 def _groups(to_send: Sequence[ToSend]) -> Iterator[Sequence[ToSend]]:
-    """What is handed over together: mails. A text message goes alone, and so does what may have arrived before."""
-    mails, alone = [], []
+    """What is handed over together: mails. A text message goes alone, and so does what may have arrived before.
+
+    That comes last: where its provider lets it hang again, it holds up nobody else.
+    """
+    mails, texts, again = [], [], []
     for one in to_send:
         message, _facts = one
-        (alone if message.handed_over or message.channel != Channel.EMAIL else mails).append(one)
-    yield from ([one] for one in alone)
+        (again if message.handed_over else mails if message.channel == Channel.EMAIL else texts).append(one)
     for first in range(0, len(mails), GROUP):
         yield mails[first : first + GROUP]
+    yield from ([one] for one in (*texts, *again))
 
 
 class _Stale(Exception):

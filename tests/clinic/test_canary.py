@@ -116,6 +116,7 @@ def test_nothing_of_the_canary_is_in_logs_subjects_texts_or_addresses(
         patient=patient, purpose="recall", channel="email", source="desk", by=world.desk, now=at("2026-03-02 09:00")
     )
     visit = book(world, a_visit(world, "2026-03-10 10:00"), patient=patient)
+    outbox.run(now=at("2026-03-03 10:00"))
     outbox.run(now=at("2026-03-09 10:00"))
     booking.cancel(appointment=visit, reason=CANARY["note"], by=world.desk, now=at("2026-03-09 11:00"))
     series = world.a_series(patient, concern=Concern.objects.get(name=CANARY["concern"]), area=CANARY["area"])

@@ -13,6 +13,7 @@ import time_machine
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.db import connections
 
 from clinic.models import Message, ReminderStep
@@ -37,6 +38,12 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.xdist_group("browser"))
             if CHROMIUM is None:
                 item.add_marker(pytest.mark.skip(reason="no Chromium on this machine: apt-get install chromium"))
+
+
+@pytest.fixture(autouse=True)
+def nobody_signed_in_too_often():
+    """The limits on signing in count all of a test run, which comes from one address."""
+    cache.clear()
 
 
 @pytest.fixture(scope="session")

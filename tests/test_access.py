@@ -137,8 +137,8 @@ def walk(resolver: URLResolver, namespaces: tuple[str, ...] = (), route: str = "
 
 
 URLS = list(walk(get_resolver()))
-# The one asynchronous page cannot be asked in a process that has a browser: its loop counts as running. The tests of the
-# demo ask it from outside.
+# The one asynchronous page cannot be asked in a process that has a browser: its loop counts as running. The tests of
+# the demo ask it from outside.
 WALKED = [url for url in URLS if url.name != "healthz"]
 PRIVATE = [url for url in URLS if url.name not in PUBLIC]
 

@@ -302,6 +302,13 @@ def refused(model, name, world, fields):
         make(model, world, **fields)
 
 
+@pytest.fixture(autouse=True)
+def three_days_of_maintenance(db):
+    """As a migration laid them, unless a test has emptied the tables since."""
+    for days in (-28, 0, 28):
+        ReminderStep.objects.get_or_create(subject="maintenance", offset_days=days, defaults={"stale_after_days": 7})
+
+
 @pytest.mark.parametrize(
     ("model", "name", "fields"),
     [pytest.param(*one, id=f"{one[1]}: {', '.join(one[2])}") for one in REFUSED],

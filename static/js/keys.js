@@ -53,8 +53,9 @@
     ArrowRight: open("main a[rel=next]"),
     "?": explain,
   };
+  // Not "in a dialog": one that has just been closed may keep the focus until the browser next draws.
   const typing = (target) =>
-    target.isContentEditable || target.matches("input, select, textarea") || target.closest("dialog, [role=menu]");
+    target.isContentEditable || target.matches("input, select, textarea") || target.closest("[role=menu]");
 
   document.addEventListener("keydown", (event) => {
     const target = event.target;

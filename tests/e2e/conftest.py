@@ -122,6 +122,8 @@ def sign_in(page, server, email: str) -> None:
 
 def assert_accessible(page) -> None:
     """No finding of axe, for WCAG 2.2 AA and what it calls best practice."""
+    # A page that is still arriving has no main landmark yet.
+    page.wait_for_load_state()
     found = Axe().run(page).response["violations"]
     assert not found, [(finding["id"], [node["html"] for node in finding["nodes"]][:3]) for finding in found]
 

@@ -45,6 +45,7 @@ def test_one_is_added_and_one_left_out_by_key(page, server, clinic, running, wid
 
     page.get_by_text("A session more or less").press("Enter")
     page.get_by_role("link", name="Leave out session 2").press("Enter")
+    expect(page.get_by_role("heading", name="Leave out session 2", level=1)).to_be_visible()
     assert_accessible(page)
     assert_fits(page)
     page.get_by_label("Why is it left out?").fill("Enough")

@@ -6,6 +6,7 @@ Nothing clinical, in subject or text: the first name, the clinic's short name, d
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.utils import parseaddr
+from functools import cache
 from urllib.parse import urljoin
 
 from django.conf import settings
@@ -54,9 +55,8 @@ def email(
     """
     validate_email(message.patient.email)
     subject, text = words(message, site=site, starts=starts, due=due, care=care, secret=secret, own=own)
-    _name, sender = parseaddr(settings.DEFAULT_FROM_EMAIL)
     headers = {
-        "Message-ID": f"<{message.message_id}@{sender.rpartition('@')[2]}>",
+        "Message-ID": f"<{message.message_id}@{_domain(settings.DEFAULT_FROM_EMAIL)}>",
         # Answering machines stay silent.
         "Auto-Submitted": "auto-generated",
     }
@@ -148,12 +148,24 @@ def _link(secret: str, care: bool) -> str:
 
 def course_link() -> str:
     """Where the patient sees the course. It names nobody: who opens it has to sign in."""
-    return urljoin(settings.PUBLIC_URL, reverse("portal:course"))
+    return _public(settings.PUBLIC_URL, "portal:course")
 
 
 def link_to(secret: str, page: str = "due") -> str:
     """Where the patient books, or ends the reminders, without signing in."""
     return urljoin(settings.PUBLIC_URL, reverse(f"link:{page}", args=[secret]))
+
+
+# The same for every message, and not free: a tenth of what a mail takes.
+@cache
+def _public(site: str, page: str) -> str:
+    return urljoin(site, reverse(page))
+
+
+@cache
+def _domain(sender: str) -> str:
+    _name, address = parseaddr(sender)
+    return address.rpartition("@")[2]
 
 
 def spoken(start: datetime, *, site: Site, patient: Patient) -> str:

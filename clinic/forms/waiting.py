@@ -4,6 +4,7 @@ from crispy_forms.helper import FormHelper
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from clinic.forms.days import ClockField
 from clinic.models import Appointment, EarlierWish, Resource, Weekday
 from clinic.services.waiting import USUAL_NOTICE_HOURS
 
@@ -29,16 +30,8 @@ class EarlierForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         help_text=_("None chosen: any day."),
     )
-    earliest_time = forms.TimeField(
-        label=_("Start no earlier than"),
-        required=False,
-        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
-    )
-    latest_time = forms.TimeField(
-        label=_("Start no later than"),
-        required=False,
-        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
-    )
+    earliest_time = ClockField(label=_("Start no earlier than"), required=False)
+    latest_time = ClockField(label=_("Start no later than"), required=False)
     practitioner = forms.ModelChoiceField(
         label=_("Only with"), queryset=Resource.objects.none(), required=False, empty_label=_("Anybody")
     )
@@ -61,3 +54,12 @@ class EarlierForm(forms.Form):
         if earliest and latest and earliest > latest:
             self.add_error("latest_time", _("This is before the earliest time."))
         return data
+
+
+class EarlierOnAPhoneForm(EarlierForm):
+    """A phone has a wheel for times; who types one may still write it as at the desk."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("earliest_time", "latest_time"):
+            self.fields[name].widget = forms.TimeInput(attrs={"type": "time"}, format="%H:%M")

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from clinic.forms.waiting import EarlierForm
+from clinic.forms.waiting import EarlierOnAPhoneForm
 from clinic.models import Appointment, AppointmentStatus, WishClosed
 from clinic.services import course_view, offers, waiting, waiting_rows
 from clinic.views.portal_page import own_visit, patient_required
@@ -37,7 +37,7 @@ def wish(request: HttpRequest, patient: Patient, pk: int) -> HttpResponse:
         messages.success(request, _("We do not look for an earlier time any more. Your visit stays as it is."))
         return redirect("portal:visit", pk=pk)
     noted = waiting.wish_for(visit, now=now)
-    form = EarlierForm(request.POST or None, visit=visit, wish=noted)
+    form = EarlierOnAPhoneForm(request.POST or None, visit=visit, wish=noted)
     if request.method == "POST" and form.is_valid():
         try:
             waiting.note(appointment=visit, by=request.user, now=now, **form.cleaned_data)

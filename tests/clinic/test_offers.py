@@ -510,7 +510,7 @@ def test_the_desk_notes_changes_and_withdraws_a_wish(freed, desk):
     wrong = desk.post(address, {"notice_hours": 2, "earliest_time": "12:00", "latest_time": "11:00"})
 
     assert (wrong.status_code, "before the earliest time" in wrong.content.decode()) == (422, True)
-    desk.post(address, {"notice_hours": 2, "weekdays": [1, 3], "earliest_time": "09:00"})
+    desk.post(address, {"notice_hours": 2, "weekdays": [1, 3], "earliest_time": "9.00"})
     page = desk.get(f"/desk/appointments/{visit.pk}/").content.decode()
     assert "Tuesday, Thursday, starting at 09:00 or later, told 2 hours before" in page
     desk.post(address, {"withdraw": 1})

@@ -118,8 +118,9 @@ class MessageTemplateForm(forms.ModelForm):
             "subject": _("Of an e-mail; empty for a text message. It may name {clinic} and {when}. Nothing clinical."),
             "text": _(
                 "It may name {name}, {clinic}, {phone}, {when} (the visits), {link} (where they are seen), {book} and "
-                "{stop} (the links of a reminder), {care} (what to do before or after a visit); a text message only "
-                "{name}, {clinic}, {when} and {link}. Nothing clinical: others may read it."
+                "{stop} (the links of a reminder), {care} (what to do before or after a visit), {until} (when the "
+                "offer of an earlier time ends); a text message only {name}, {clinic}, {when}, {until} and {link}. "
+                "Nothing clinical: others may read it."
             ),
         }
 
@@ -164,12 +165,12 @@ def preview(template: MessageTemplate) -> tuple[str, str]:
     )
     patient = Patient(given_name=SAMPLE["given_name"], language=template.language)
     message = Message(kind=template.kind, patient=patient, channel=template.channel, message_id=uuid4())
-    about = {"site": site, "starts": [timezone.now() + timedelta(days=7)], "secret": SAMPLE["secret"]}
-    about["care"] = template.kind in CARE
-    own = {(template.kind, template.channel, template.language): template}
+    soon = timezone.now() + timedelta(hours=2)
+    about = said.About(site, [soon + timedelta(days=7)], care=template.kind in CARE, answer_by=soon)
+    own, secret = {(template.kind, template.channel, template.language): template}, SAMPLE["secret"]
     if template.channel == Channel.SMS:
-        return "", said.sms(message, own=own, **about)
-    return said.words(message, own=own, **about)
+        return "", said.sms(message, about, secret=secret, own=own)
+    return said.words(message, about, secret=secret, own=own)
 
 
 @admin.register(MessageTemplate)

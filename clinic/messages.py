@@ -4,6 +4,7 @@ Nothing clinical, in subject or text: the first name, the clinic's short name, d
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
 from functools import cache
@@ -38,23 +39,28 @@ def own_words() -> Own:
     return {(row.kind, row.channel, row.language): row for row in MessageTemplate.objects.all()}
 
 
-def email(
-    message: Message,
-    *,
-    site: Site,
-    starts: Sequence[datetime],
-    due: int = 1,
-    care: bool = False,
-    secret: str = "",
-    own: Own | None = None,
-) -> Mail:
-    """The mail that `message` is, about visits that start at `starts` or are due, in the patient's language.
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a message is about: visits at this site that start then, or so many that are due.
+
+    With `care` it leads to what is to be done before or after them; `answer_by` is when an offer ends.
+    """
+
+    site: Site
+    starts: Sequence[datetime] = ()
+    due: int = 1
+    care: bool = False
+    answer_by: datetime | None = None
+
+
+def email(message: Message, about: About, *, secret: str = "", own: Own | None = None) -> Mail:
+    """The mail that `message` is, in the patient's language.
 
     It is the same mail, by its Message-ID, however often it is made. `secret` is that of its link, where it has one.
     Raises ValidationError where the address is not one address.
     """
     validate_email(message.patient.email)
-    subject, text = words(message, site=site, starts=starts, due=due, care=care, secret=secret, own=own)
+    subject, text = words(message, about, secret=secret, own=own)
     headers = {
         "Message-ID": f"<{message.message_id}@{_domain(settings.DEFAULT_FROM_EMAIL)}>",
         # Answering machines stay silent.
@@ -71,43 +77,25 @@ def email(
         subject=subject,
         body=text,
         to=[message.patient.email],
-        reply_to=[site.email] if site.email else None,
+        reply_to=[about.site.email] if about.site.email else None,
         headers=headers,
     )
 
 
-def sms(
-    message: Message,
-    *,
-    site: Site,
-    starts: Sequence[datetime],
-    due: int = 1,
-    care: bool = False,
-    secret: str = "",
-    own: Own | None = None,
-) -> str:
+def sms(message: Message, about: About, *, secret: str = "", own: Own | None = None) -> str:
     """The text message that `message` is. Accents are taken off where that makes it cost less."""
-    subject, text = words(
-        message, site=site, starts=starts, due=due, care=care, secret=secret, own=own, channel=Channel.SMS
-    )
-    return gsm.plain(text.strip() if not subject else f"{subject}. {_link(secret, care)}")
+    subject, text = words(message, about, secret=secret, own=own, channel=Channel.SMS)
+    return gsm.plain(text.strip() if not subject else f"{subject}. {_link(secret, about.care)}")
 
 
 def words(
-    message: Message,
-    *,
-    site: Site,
-    starts: Sequence[datetime],
-    due: int = 1,
-    care: bool = False,
-    secret: str = "",
-    own: Own | None = None,
-    channel: str = Channel.EMAIL,
+    message: Message, about: About, *, secret: str = "", own: Own | None = None, channel: str = Channel.EMAIL
 ) -> tuple[str, str]:
     """Subject and text; the clinic's own words for a text message have no subject."""
-    patient = message.patient
+    patient, site, care = message.patient, about.site, about.care
     with translation.override(patient.language):
-        when = [spoken(start, site=site, patient=patient) for start in starts]
+        when = [spoken(start, site=site, patient=patient) for start in about.starts]
+        until = spoken(about.answer_by, site=site, patient=patient) if about.answer_by else ""
         about_care = link_to(secret, "care") if secret and care else ""
         book, stop = (link_to(secret), link_to(secret, "stop")) if secret and not care else ("", "")
         context = {
@@ -117,7 +105,8 @@ def words(
             "when": when,
             # What the visits of a course have become: the one that is left may be where it was.
             "of_course": message.series_id is not None,
-            "due": due,
+            "until": until,
+            "due": about.due,
             "link": course_link(),
             "book": book,
             "stop": stop,

@@ -9,8 +9,8 @@ from string import Formatter
 
 # What a text may name, by channel. Nothing clinical is among it.
 VARIABLES = {
-    "email": ("name", "clinic", "phone", "when", "link", "book", "stop", "care"),
-    "sms": ("name", "clinic", "when", "link"),
+    "email": ("name", "clinic", "phone", "when", "until", "link", "book", "stop", "care"),
+    "sms": ("name", "clinic", "when", "until", "link"),
 }
 SUBJECT_VARIABLES = ("clinic", "when")
 

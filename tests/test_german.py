@@ -174,7 +174,7 @@ def test_the_portal_speaks_the_patient_s_language_whatever_the_browser_speaks(cl
 @pytest.mark.django_db
 def test_mails_speak_the_patient_s_language(world, patient):
     visit = book(world, a_visit(world, "2026-03-10 14:30"))
-    subject, text = messages.words(Message.objects.get(), site=world.site, starts=[visit.starts_at])
+    subject, text = messages.words(Message.objects.get(), messages.About(world.site, [visit.starts_at]))
 
     assert subject == "Harbour: Ihr Termin am Di., 10. März 2026, 14:30 Uhr ist gebucht"
     assert text.startswith("Guten Tag Amal,\n\nIhr Termin ist gebucht:\n")

@@ -361,9 +361,7 @@ def _texts(
         say = messages.email if message.channel == Channel.EMAIL else messages.sms
         secret = secrets.get(message.pk, "")
         try:
-            said = say(
-                message, site=facts.site, starts=facts.starts, due=facts.due, care=facts.care, secret=secret, own=own
-            )
+            said = say(message, facts, secret=secret, own=own)
         except ValidationError:
             ledger.no_text(message, _("The address is not valid."))
         except Exception as error:

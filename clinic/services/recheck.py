@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from clinic import ladder
+from clinic.messages import About
 from clinic.models import (
     Appointment,
     AppointmentStatus,
@@ -35,16 +36,8 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
-    """Say it now: as of this site, about visits that start then, or about so many that are due.
-
-    With `care` it leads to what is to be done before or after them.
-    """
-
-    site: Site
-    starts: tuple[datetime, ...]
-    due: int = 1
-    care: bool = False
+class Send(About):
+    """Say it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -472,7 +465,7 @@ def _true_of_offer(message: Message, now: datetime) -> Send:
     ).get(message=message)
     if why := why_closed(offer, now=now):
         raise _NotDue(why)
-    return Send(offer.wish.appointment.site, (offer.starts_at,))
+    return Send(offer.wish.appointment.site, (offer.starts_at,), answer_by=offer.expires_at)
 
 
 def _true_of_maintenance(message: Message, facts: _Facts) -> Send:

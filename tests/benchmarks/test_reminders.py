@@ -166,7 +166,7 @@ def as_mails() -> list[tuple[str, bytes]]:
     return [
         (
             message.patient.email,
-            messages.email(message, site=message.appointment.site, starts=[message.appointment.starts_at])
+            messages.email(message, messages.About(message.appointment.site, [message.appointment.starts_at]))
             .message()
             .as_bytes(linesep="\r\n"),
         )

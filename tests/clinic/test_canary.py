@@ -203,7 +203,7 @@ def test_nothing_of_the_canary_is_in_logs_subjects_texts_or_addresses(
         assert set(found(mail.get_body(("plain",)).get_content())) <= {"given name"}
     for kind in MessageKind.values:
         message = Message(kind=kind, patient=patient, channel="sms", message_id=uuid4())
-        text = messages.sms(message, site=world.site, starts=[at("2026-03-10 14:30")], secret="A" * 24)
+        text = messages.sms(message, messages.About(world.site, [at("2026-03-10 14:30")]), secret="A" * 24)
         assert found(text) == [], kind
 
 

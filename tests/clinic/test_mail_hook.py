@@ -126,7 +126,7 @@ def test_the_mail_is_found_by_its_message_id_too(sent):
 def test_a_mail_takes_along_what_the_service_tells_back(world, settings, name, header):
     settings.MAIL_HOOK = name
     message = Message(kind="change", patient=world.patient)
-    mail = messages.email(message, site=world.site, starts=[at("2026-03-10 14:30")])
+    mail = messages.email(message, messages.About(world.site, [at("2026-03-10 14:30")]))
 
     known = {header for header, _value in messages.TRACKED.values()} & set(mail.extra_headers)
     assert known == ({header} if header else set())

@@ -22,7 +22,8 @@ def said(world, kind: str, starts=STARTS[:1], **patient) -> tuple[str, str]:
     message = Message(kind=kind, patient=world.a_patient(**patient))
     care = kind in CARE
     starts = [at(start) for start in starts]
-    return messages.words(message, site=world.site, starts=starts, care=care, secret="A" * 24 if care else "")
+    about = messages.About(world.site, starts, care=care)
+    return messages.words(message, about, secret="A" * 24 if care else "")
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ def test_the_one_visit_that_is_left_of_a_course_is_not_said_to_have_moved(world,
     series = world.a_series(world.a_patient(language=language))
     message = Message(kind="change", patient=series.patient, series=series)
 
-    heading, text = messages.words(message, site=world.site, starts=[at(STARTS[0])])
+    heading, text = messages.words(message, messages.About(world.site, [at(STARTS[0])]))
 
     assert heading == subject
     assert sentence in text
@@ -135,7 +136,7 @@ def test_the_one_visit_that_is_left_of_a_course_is_not_said_to_have_moved(world,
 def test_several_visits_that_are_left_of_a_course_are_all_named(world):
     message = Message(kind="change", patient=world.patient, series=world.a_series())
 
-    heading, text = messages.words(message, site=world.site, starts=[at(start) for start in STARTS])
+    heading, text = messages.words(message, messages.About(world.site, [at(start) for start in STARTS]))
 
     assert heading == "Harbour: your visits have changed"
     assert "These are booked now:\n\n  Tue 10 Mar 2026, 14:30\n  Tue 14 Apr 2026, 09:00" in text
@@ -143,7 +144,7 @@ def test_several_visits_that_are_left_of_a_course_are_all_named(world):
 
 def test_a_mail_is_the_same_mail_however_often_it_is_made(world):
     message = Message(kind="change", patient=world.patient)
-    first, second = (messages.email(message, site=world.site, starts=[at(STARTS[0])]) for _time in range(2))
+    first, second = (messages.email(message, messages.About(world.site, [at(STARTS[0])])) for _time in range(2))
 
     assert first.message()["Message-ID"] == second.message()["Message-ID"] == f"<{message.message_id}@localhost>"
 

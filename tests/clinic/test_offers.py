@@ -212,6 +212,8 @@ def test_the_message_says_nothing_clinical_and_leaves_once_nothing_can_be_undone
     [mail] = offers_in(smtp_server)
     assert mail["To"] == "noor@example.com"
     assert mail["Subject"] == "Harbour: an earlier time, Thu 5 Mar 2026, 10:00"
+    # It leaves five minutes after half past nine, and there are two hours to answer.
+    assert "The offer ends on Mon 2 Mar 2026, 11:35." in mail.get_content()
     said = f"{mail['Subject']} {mail.get_content()}".lower()
     assert not [word for word in CLINICAL if word in said]
 

@@ -482,10 +482,10 @@ def test_a_patient_whose_text_cannot_be_made_stops_nobody(world, smtp_server, mo
     broken = owed(world, 3)[1]
     words = messages.words
 
-    def fail_for_one(message, **facts):
+    def fail_for_one(message, about, **rest):
         if message.pk == broken.pk:
             raise KeyError("Patient 1")
-        return words(message, **facts)
+        return words(message, about, **rest)
 
     monkeypatch.setattr(messages, "words", fail_for_one)
 
@@ -601,9 +601,9 @@ def test_a_process_whose_messages_were_taken_up_by_another_hands_nothing_over(wo
     owed(world, 2)
     words = messages.words
 
-    def be_slow(message, **facts):
+    def be_slow(message, about, **rest):
         Message.objects.filter(state="sending").update(token="00000000-0000-0000-0000-000000000001")
-        return words(message, **facts)
+        return words(message, about, **rest)
 
     monkeypatch.setattr(messages, "words", be_slow)
 

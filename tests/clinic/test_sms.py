@@ -105,7 +105,7 @@ def test_every_text_message_that_comes_with_the_program_is_one_part(world, setti
     world.site.short_name = "S" * 20
 
     secret = "A" * 24 if kind in ("maintenance", "fresh_link", "earlier") else ""
-    text = messages.sms(message, site=world.site, starts=[at("2026-03-10 14:30")], secret=secret)
+    text = messages.sms(message, messages.About(world.site, [at("2026-03-10 14:30")]), secret=secret)
 
     assert gsm.parts(text) == 1, text
 

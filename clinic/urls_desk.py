@@ -34,7 +34,6 @@ urlpatterns = [
     path("appointments/<int:pk>/arrive/", desk_appointments.arrive, name="appointment-arrive"),
     path("appointments/<int:pk>/attend/", desk_appointments.attend, name="appointment-attend"),
     path("appointments/<int:pk>/no-show/", desk_appointments.no_show, name="appointment-no-show"),
-    path("appointments/<int:pk>/cancel/", desk_appointments.cancel, name="appointment-cancel"),
     path("appointments/<int:pk>/move/", desk_move.move, name="appointment-move"),
     path("appointments/<int:pk>/change/<slug:kind>/", desk_move.change, name="appointment-change"),
     path("appointments/<int:pk>/add-ons/", desk_add_ons.change, name="appointment-add-ons"),

@@ -18,7 +18,6 @@ from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 
 from clinic import walltime
-from clinic.forms.appointment import CancelForm
 from clinic.models import LIVE, Appointment, AppointmentStatus, Resource
 from clinic.permissions import staff_required
 from clinic.services import booking, late, missing, ripple, screening, undo
@@ -344,21 +343,3 @@ def _missed(done: Appointment) -> str:
     if done.maintenance_id is not None:
         return f"{said} {_('The maintenance is due as before.')}"
     return said
-
-
-@staff_required
-def cancel(request: HttpRequest, pk: int) -> HttpResponse:
-    now = timezone.now()
-    appointment = _get(pk)
-    form = CancelForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            booking.cancel(appointment=appointment, by=request.user, now=now, **form.cleaned_data)
-        except Refused as refusal:
-            form.add_error(None, str(refusal))
-            appointment = _get(pk)
-        else:
-            said = _("Cancelled. The time is free again, and the patient will be told.")
-            messages.success(request, said, extra_tags=f"undo-{pk}")
-            return redirect("desk:appointment", pk=pk)
-    return render(request, "desk/appointment_cancel.html", {**_described(appointment, now=now), "form": form})

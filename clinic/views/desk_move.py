@@ -35,6 +35,7 @@ from patients.errors import Refused
 
 OWN = "own"
 OFFERED = 5
+REASON_LENGTH = Appointment._meta.get_field("cancel_reason").max_length
 WORDS = {
     "move": (gettext_lazy("Move this visit"), gettext_lazy("Move it")),
     "cancel": (gettext_lazy("Cancel this visit"), gettext_lazy("Cancel the visit")),
@@ -86,10 +87,22 @@ class VisitPage(RipplePage):
 
     def __init__(self, request: HttpRequest, pk: int, kind: str) -> None:
         self.pk, self.kind = pk, kind
-        self.own_problem = self.own_note = ""
+        self.own_problem = self.own_note = self.reason_problem = ""
         super().__init__(request)
         self.own = self._own()
         self.pick = self._pick()
+
+    def answer(self) -> HttpResponse:
+        if self.kind == "cancel" and "save" in self.posted:
+            self.reason_problem = self._reason_problem(self.posted.get("reason", "").strip())
+            if self.reason_problem:
+                return self.page(self.outlook(), status=422)
+        return super().answer()
+
+    def _reason_problem(self, reason: str) -> str:
+        if not reason:
+            return _("Note why it is cancelled.")
+        return _("Say it in %d characters at most.") % REASON_LENGTH if len(reason) > REASON_LENGTH else ""
 
     def read(self) -> None:
         self.appointment = get_object_or_404(
@@ -136,7 +149,7 @@ class VisitPage(RipplePage):
 
     def change(self) -> Change | None:
         if self.kind == "cancel":
-            return Change(kind="cancel", reason=self.posted.get("reason", "").strip()[:200])
+            return Change(kind="cancel", reason=self.posted.get("reason", "").strip()[:REASON_LENGTH])
         if self.kind == "missed":
             return Change(kind="no_show", forfeit=self._forfeit())
         choice = self.chosen()
@@ -259,6 +272,7 @@ class VisitPage(RipplePage):
             "own": self.own,
             "own_shown": "|".join(self.own.values()),
             "own_problem": self.own_problem,
+            "reason_problem": self.reason_problem,
             "own_note": "" if self.own_problem else self.own_note,
             "people": self._people("practitioner"),
             "rooms": self._people("room"),

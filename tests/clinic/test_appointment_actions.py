@@ -10,6 +10,7 @@ from clinic.models import Appointment
 from clinic.services import booking
 from patients.models import RecordView
 from tests.clinic.test_booking import a_visit, book
+from tests.clinic.test_desk_move import fields
 from tests.world import NOW, at
 from treatments.models import Series
 
@@ -107,14 +108,14 @@ def test_with_htmx_a_refusal_shows_the_row_as_it_is_now(desk, world, visit):
     assert "already recorded as: attended" in page
 
 
-@pytest.mark.parametrize("action", ["arrive", "attend", "no-show", "cancel"])
+@pytest.mark.parametrize("action", ["arrive", "attend", "no-show"])
 def test_looking_changes_nothing(desk, visit, action):
     desk.get(reverse(f"desk:appointment-{action}", args=[visit.pk]), follow=True)
 
     assert status(visit) == "booked"
 
 
-@pytest.mark.parametrize("action", ["arrive", "attend", "no-show", "cancel"])
+@pytest.mark.parametrize("action", ["arrive", "attend", "no-show", "change/cancel"])
 @pytest.mark.parametrize("pk", [1, 10**30], ids=["no such visit", "no such number"])
 def test_a_visit_that_is_not_there_is_not_found(desk, action, pk):
     assert desk.post(f"/desk/appointments/{pk}/{action}/", {"reason": "ill"}).status_code == 404
@@ -139,15 +140,32 @@ def test_with_the_last_session_the_answer_says_what_follows(desk, world):
     assert answer == "Amal Osei: attended. The series is complete. Maintenance is due from Thu 3 Sep 2026."
 
 
-def test_cancelling_needs_a_reason(desk, visit):
-    response = act(desk, visit, "cancel", data={"reason": "   "})
+def cancel(desk, visit, reason: str):
+    """Open the question, and press as it stands."""
+    address = reverse("desk:appointment-change", args=[visit.pk, "cancel"])
+    page = desk.get(address)
+    return desk.post(address, {**fields(page), "reason": reason, "save": "1"}, follow=True)
 
-    assert response.context["form"].errors["reason"] == ["Note why it is cancelled."]
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        pytest.param("   ", "Note why it is cancelled.", id="none"),
+        pytest.param("x" * 201, "Say it in 200 characters at most.", id="too long"),
+    ],
+)
+def test_cancelling_needs_a_reason_beside_whose_box_it_is_said(desk, visit, reason, said):
+    response = cancel(desk, visit, reason)
+
+    page = response.content.decode()
+    assert response.status_code == 422
+    assert f'id="reason-problem">{said}<' in page
+    assert reason.strip() in page
     assert status(visit) == "booked"
 
 
 def test_cancelling_leads_to_booking_the_session_again(desk, visit):
-    response = act(desk, visit, "cancel", data={"reason": "ill"}, follow=True)
+    response = cancel(desk, visit, "ill")
 
     cancelled = Appointment.objects.get(pk=visit.pk)
     assert (cancelled.status, cancelled.cancel_reason) == ("cancelled", "ill")
@@ -156,20 +174,15 @@ def test_cancelling_leads_to_booking_the_session_again(desk, visit):
     assert reverse("desk:series-book", args=[visit.session.series_id]) in page
 
 
-def test_a_reason_that_was_typed_is_kept_when_it_is_too_late(desk, world, visit):
+def test_what_was_attended_meanwhile_is_not_cancelled(desk, world, visit):
+    address = reverse("desk:appointment-change", args=[visit.pk, "cancel"])
+    shown = fields(desk.get(address))
     booking.attend(appointment=visit, by=world.manager, now=at("2026-03-03 10:30"))
 
-    page = act(desk, visit, "cancel", data={"reason": "caught a cold"}).content.decode()
+    page = desk.post(address, {**shown, "reason": "caught a cold", "save": "1"}).content.decode()
 
-    assert "cannot be cancelled any more. It is: attended." in page
-    assert 'value="caught a cold"' in page
-
-
-def test_a_reason_that_is_too_long_is_kept_and_said(desk, visit):
-    page = act(desk, visit, "cancel", data={"reason": "x" * 201}).content.decode()
-
-    assert "at most 200 characters" in page
-    assert "x" * 201 in page
+    assert "This cannot be done with this visit any more." in page
+    assert status(visit) == "fulfilled"
 
 
 def test_once_it_is_booked_again_the_page_leads_there(desk, world, visit):
@@ -234,7 +247,7 @@ def test_the_history_tells_in_words_what_happened_and_by_whom(desk, world, visit
     )
     booking.move(appointment=visit, visit=moved, by=world.manager, now=NOW)
     booking.arrive(appointment=visit, by=world.manager, now=at("2026-03-03 10:10"))
-    act(desk, visit, "cancel", data={"reason": "felt unwell"})
+    cancel(desk, visit, "felt unwell")
 
     history = desk.get(reverse("desk:appointment", args=[visit.pk])).context["history"]
 

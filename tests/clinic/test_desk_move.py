@@ -368,7 +368,7 @@ def test_cancelling_with_the_later_ones_needs_a_reason_too(desk):
     page = ask(desk, 2, "cancel")
     second = visit(2)
 
-    assert "Note why" in press(desk, page, 2, "cancel").context["problem"]
+    assert "Note why" in press(desk, page, 2, "cancel").context["reason_problem"]
     press(desk, page, 2, "cancel", reason="ill")
 
     second.refresh_from_db()

@@ -97,7 +97,6 @@ STATES: dict[str, dict[str, list[State]]] = {
             ("?view=day&by=room&day=2026-07-07", None),
         ],
         "desk:appointment": AS_IT_IS,
-        "desk:appointment-cancel": [("", None), ("", press("Cancel the visit"))],
         "desk:appointment-move": [("", None), ("?start=2026-03-08T10:00", None)],
         "desk:appointment-change": AS_IT_IS,
         "desk:appointment-add-ons": AS_IT_IS,

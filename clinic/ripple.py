@@ -45,6 +45,10 @@ class Effect:
     after: Stand | None
 
     @property
+    def is_inside_for_certain(self) -> bool:
+        return self.after is not None and self.after.firm and self.after.place == "inside"
+
+    @property
     def change(self) -> Change:
         if self.after is None:
             return "dropped"

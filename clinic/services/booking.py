@@ -73,6 +73,8 @@ class Visit:
     session: Session | None = None
     maintenance: Maintenance | None = None
     outside_window_reason: str = ""
+    # Who decided that, where it is not who books.
+    outside_window_by: User | None = None
 
     @property
     def ends_at(self) -> datetime:
@@ -166,7 +168,7 @@ def place(*, patient: Patient, visits: Sequence[Visit], by: User, now: datetime)
             booked_at=now,
             booked_by=by,
             outside_window_reason=visit.outside_window_reason,
-            outside_window_by=by if visit.outside_window_reason else None,
+            outside_window_by=_decided_by(visit, by),
         )
         for visit in visits
     ]
@@ -181,6 +183,10 @@ def place(*, patient: Patient, visits: Sequence[Visit], by: User, now: datetime)
         if visit.maintenance is not None:
             cycles.mark_booked(cycle=visit.maintenance)
     return appointments
+
+
+def _decided_by(visit: Visit, by: User) -> User | None:
+    return (visit.outside_window_by or by) if visit.outside_window_reason else None
 
 
 @contextmanager
@@ -281,7 +287,7 @@ def shift(moves: Sequence[tuple[Appointment, Visit]], *, by: User) -> None:
             appointment.practitioner, appointment.room = visit.practitioner, visit.room
             appointment.phases = [phase.to_json() for phase in visit.phases]
             appointment.outside_window_reason = visit.outside_window_reason
-            appointment.outside_window_by = by if visit.outside_window_reason else None
+            appointment.outside_window_by = _decided_by(visit, by)
             appointment.sequence += 1
             appointment.save()
         Claim.objects.bulk_create(claim for appointment, visit in moves for claim in visit.claims(appointment))
@@ -406,6 +412,12 @@ def set_status(
 def note_outside(appointment: Appointment, *, reason: str, by: User) -> None:
     """Keep why a visit that stays where it is may be outside its window."""
     appointment.outside_window_reason, appointment.outside_window_by = reason, by
+    appointment.save(update_fields=["outside_window_reason", "outside_window_by"])
+
+
+def note_inside(appointment: Appointment) -> None:
+    """The same for one that lies inside its window again; the history keeps what was decided."""
+    appointment.outside_window_reason, appointment.outside_window_by = "", None
     appointment.save(update_fields=["outside_window_reason", "outside_window_by"])
 
 

@@ -432,6 +432,7 @@ def visit_for(
     resources: Mapping[int, Resource],
     session: Session | None = None,
     outside_window_reason: str = "",
+    outside_window_by: User | None = None,
 ) -> Visit:
     """A planner's choice as a visit to be held in the diary."""
     return Visit(
@@ -444,6 +445,7 @@ def visit_for(
         devices=tuple(resources[key] for key in choice.devices),
         session=session,
         outside_window_reason=outside_window_reason,
+        outside_window_by=outside_window_by,
     )
 
 

@@ -5,7 +5,7 @@ changed belongs together, and is taken back together.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pghistory
@@ -184,14 +184,11 @@ def _visit_before(step: Step) -> Visit:
         practitioner=before.practitioner,
         room=before.room,
         outside_window_reason=before.outside_window_reason,
+        outside_window_by=before.outside_window_by,
     )
     kinds = dict.fromkeys(kind for phase in visit.phases for kind in phase.device_kinds)
     devices = [_device(visit, kind, but=step.appointment) for kind in kinds]
-    return Visit(
-        **{name: getattr(visit, name) for name in ("site", "treatment", "starts_at", "phases", "practitioner", "room")},
-        devices=tuple(device for device in devices if device),
-        outside_window_reason=before.outside_window_reason,
-    )
+    return replace(visit, devices=tuple(device for device in devices if device))
 
 
 def _device(visit: Visit, kind: str, *, but: Appointment) -> Resource | None:

@@ -27,6 +27,7 @@ from clinic.planning import Choice
 from clinic.services import course as planned
 from clinic.services import ripple, waiting
 from clinic.services import undo as undoing
+from clinic.services.booking import NotBookable
 from clinic.services.course import Proposal
 from clinic.services.ripple import Change, Outlook
 from clinic.views import typed_time
@@ -191,8 +192,15 @@ class VisitPage(RipplePage):
         self.own_note = typed_time.twice(day, clock, self.zone)
         practitioner, room = _key(self.own["own_practitioner"]), _key(self.own["own_room"])
         if attended:
+            self._check_offered(practitioner, "practitioner", _("Choose a practitioner from the list."))
+            self._check_offered(room, "room", _("Choose a room from the list."))
             return ripple.place_then(self.scene, day, clock, practitioner=practitioner, room=room)
         return planned.choice_at(self.options(day), self.scene.number, day, clock, practitioner=practitioner, room=room)
+
+    def _check_offered(self, key: int | None, kind: str, refusal: str) -> None:
+        """What took place is not planned, so that no plan refuses who cannot have been there."""
+        if key is not None and str(key) not in dict(self._people(kind)):
+            raise NotBookable(refusal)
 
     def options(self, until: date | None = None) -> Proposal:
         if self.proposal is None or (until and self.proposal.request.diary.days[-1].date < until):

@@ -424,6 +424,20 @@ def test_undo_is_never_done_by_looking(desk):
     assert desk.get(reverse("desk:appointment-undo", args=[visit(2).pk])).status_code == 405
 
 
+@pytest.mark.parametrize("whom", ["own_practitioner", "own_room"])
+@pytest.mark.parametrize("key", ["nobody", "another kind"])
+def test_what_took_place_was_with_somebody_and_somewhere_of_the_list(desk, world, whom, key):
+    """No plan looks at it, because it has been; so the list is all that keeps a room from being a practitioner."""
+    another = (world.rooms if whom == "own_practitioner" else world.practitioners)[0].pk
+    with time_machine.travel(at("2026-03-04 09:00"), tick=False):
+        page = desk.get(address(1, "attended"))
+        response = press(desk, page, 1, "attended", **{whom: {"nobody": 999999, "another kind": another}[key]})
+
+    assert response.status_code == 422
+    assert "from the list" in response.content.decode()
+    assert visit(1).status == "booked"
+
+
 @pytest.mark.parametrize("kind", ["move", "cancel", "missed", "attended"])
 def test_a_visit_that_is_over_cannot_be_changed_any_more(desk, world, kind):
     second = visit(2)

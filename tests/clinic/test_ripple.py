@@ -321,6 +321,22 @@ class TestDoing:
 
         assert visit(3).outside_window_reason == "travelling"
 
+    def test_another_hour_of_the_day_that_was_decided_on_is_not_asked_of_again(self, world, series):
+        carry_out(3, to(3, "2026-06-01 10:00"), by=world.manager, outside_reason="travelling")
+
+        carry_out(3, to(3, "2026-06-01 14:00"), by=world.desk)
+
+        assert starts()[3] == "2026-06-01 14:00"
+        assert (visit(3).outside_window_reason, visit(3).outside_window_by) == ("travelling", world.manager)
+
+    def test_what_lies_inside_its_window_again_is_not_called_outside_any_more(self, world, series):
+        carry_out(2, to(2, "2026-04-15 10:00"), by=world.manager, outside_reason="travelling")
+        assert visit(3).outside_window_reason == "travelling"
+
+        carry_out(2, to(2, "2026-04-08 10:00"), by=world.desk)
+
+        assert (visit(3).outside_window_reason, visit(3).outside_window_by) == ("", None)
+
     def test_one_lost_time_refuses_the_whole(self, world, series):
         change = to(2, "2026-04-15 10:00")
         shown = ripple.look(ripple.scene_of(visit(2)), change, "shift", now=NOW)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from uuid import uuid4
 
+import pghistory
 import pytest
 
 from clinic.models import Absence, Appointment, Claim, Message
@@ -109,6 +110,18 @@ def test_the_move_before_that_was_not_told_yet_is_told_after_all(world):
 
     told = Message.objects.filter(state="pending").latest("pk")
     assert told.counts_from == f"2026-04-08T10:00:00Z #{visit(2).sequence}"
+
+
+def test_who_let_it_be_outside_its_window_stays_who_did(world):
+    with pghistory.context(press=1):
+        carry_out(3, to(3, "2026-06-01 10:00"), by=world.manager, outside_reason="travelling")
+    cancelled = visit(3)
+    with pghistory.context(press=2):
+        booking.cancel(appointment=cancelled, reason="ill", by=world.desk, now=NOW)
+
+    back = take_back(cancelled, world)
+
+    assert (back.outside_window_reason, back.outside_window_by) == ("travelling", world.manager)
 
 
 def test_the_time_has_to_be_free_still(world):

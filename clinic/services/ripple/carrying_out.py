@@ -188,6 +188,11 @@ def _carry_out(
         if number in scene.appointments and number not in outlook.moved and number in after.booked:
             booking.note_outside(scene.appointments[number], reason=outside_reason, by=by)
             touched.append(scene.appointments[number])
+    for effect in outlook.later:
+        standing = scene.appointments.get(effect.number)
+        if standing is not None and standing.outside_window_reason and effect.is_inside_for_certain:
+            booking.note_inside(standing)
+            touched.append(standing)
     if change.kind == "attended":
         assert appointment is not None
         booking.end_attended(appointment, by=by, now=now)
@@ -289,6 +294,10 @@ def _hold(
         sessions = {s.number: s for s in Session.objects.filter(series=scene.series, number__in=outlook.placed)}
 
     def visit(number: int) -> booking.Visit:
+        reason, decided_by = reasons.get(number, ""), None
+        if not reason and number in scene.appointments and outlook.keeps_its_day(number):
+            had = scene.appointments[number]
+            reason, decided_by = had.outside_window_reason, had.outside_window_by
         return planned.visit_for(
             after.booked[number],
             site=scene.site,
@@ -296,7 +305,8 @@ def _hold(
             phases=after.visit(number),
             resources=resources,
             session=sessions.get(number),
-            outside_window_reason=reasons.get(number, ""),
+            outside_window_reason=reason,
+            outside_window_by=decided_by,
         )
 
     moved = [scene.appointments[n] for n in outlook.moved]

@@ -70,6 +70,10 @@ class Outlook:
         """Whether a visit is to begin at another time than it did."""
         return self.after.booked[number].start != self.scene.course.booked[number].start
 
+    def keeps_its_day(self, number: int) -> bool:
+        """Whether a visit that is booked stays on its day, so that what was decided of its window still holds."""
+        return number in self._standing and self.after.booked[number].day == self.scene.course.booked[number].day
+
     @property
     def news(self) -> bool:
         """Whether visits other than one that the change itself ends get another time, one at all, or none any more."""
@@ -184,13 +188,13 @@ def _stands(course: Course, scene: Scene, now: datetime) -> tuple[Stand, ...]:
 
 def _outside(outlook: Outlook, before: Sequence[Stand], standing: Sequence[Stand]) -> tuple[int, ...]:
     """What breaks by this change. What was outside already, and stays where it is, has been decided before."""
-    appointments, moved = outlook.scene.appointments, {*outlook.moved, *outlook.placed}
+    appointments = outlook.scene.appointments
     was_broken = {s.number for s in before if s.breaks}
 
     def decided(number: int) -> bool:
-        if number in moved or number not in appointments:
-            return False
-        return bool(appointments[number].outside_window_reason) or number in was_broken
+        return outlook.keeps_its_day(number) and (
+            bool(appointments[number].outside_window_reason) or number in was_broken
+        )
 
     return tuple(s.number for s in standing if s.breaks and not decided(s.number))
 

@@ -35,8 +35,11 @@ Stretch = tuple[datetime, datetime]
 # it lies since), not what stands in it.
 FINGERPRINT = """
     SELECT md5(coalesce(string_agg(version, ' ' ORDER BY version), '')) FROM (
-        SELECT concat('visit ', visit.xmin, visit.ctid, patient.xmin, patient.ctid, session.xmin) AS version
+        SELECT concat_ws(' ', 'visit', visit.xmin, visit.ctid, patient.xmin, patient.ctid,
+            treatment.xmin, treatment.ctid, session.xmin, session.ctid,
+            (SELECT count(*) FROM treatments_session other WHERE other.series_id = session.series_id)) AS version
         FROM clinic_appointment visit JOIN patients_patient patient ON patient.id = visit.patient_id
+        JOIN treatments_treatment treatment ON treatment.id = visit.treatment_id
         LEFT JOIN treatments_session session ON session.id = visit.session_id
         WHERE visit.site_id = %(site)s AND visit.starts_at >= %(start)s AND visit.starts_at < %(end)s
         UNION ALL
@@ -264,9 +267,13 @@ def _which(number: int | None, count: int | None, cycle: int | None) -> str:
 
 
 def _columns(site: Site, by: str, working: dict[int, dict], visits: Iterable[Visit]) -> list[Column]:
-    """Those of the site, those who work here for a while, and whoever has a visit here."""
+    """The rooms of the site, or who works here in these days; and whoever has a visit here.
+
+    A day on which nobody works shows all of the site, so that it is a day and not an empty page.
+    """
     seen = {visit.column for visit in visits}
-    here = Q(active=True, site=site) | Q(active=True, pk__in=working) | Q(pk__in=seen)
+    at_work = Q(pk__in=working) if working else Q(site=site)
+    here = at_work & Q(active=True) | Q(pk__in=seen)
     found = Resource.objects.filter(here, kind=by).order_by("name", "pk").values_list("pk", "name")
     columns = [Column(id=pk, name=name) for pk, name in found]
     if 0 in seen:

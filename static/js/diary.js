@@ -489,7 +489,9 @@
     diary = values;
     heardAt = performance.now();
     fresh = new Set(diary.visits.filter((visit) => before.get(visit.id) !== stands(visit)).map((visit) => visit.id));
+    const row = list.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
     list.innerHTML = markup;
+    if (row) list.querySelector(`a[href="${row}"]`)?.focus({ preventScroll: true });
     redraw();
     fresh = new Set();
     say("");

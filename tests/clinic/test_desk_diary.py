@@ -15,7 +15,7 @@ from clinic.services import booking, screening
 from patients.models import Patient
 from tests.clinic.test_booking import a_visit, book
 from tests.world import NOW, at
-from treatments.models import ScreeningQuestion
+from treatments.models import ScreeningQuestion, Session, Treatment
 
 pytestmark = pytest.mark.django_db
 
@@ -140,6 +140,20 @@ def test_who_works_here_for_a_while_has_a_column_then(desk, world):
 
     assert "Guest" in names("2026-03-05")
     assert "Guest" not in names("2026-03-12")
+
+
+def test_who_has_no_hours_on_a_day_takes_no_column_of_it_but_for_a_visit(desk, world):
+    _ada, ben = world.practitioners
+    WorkingHours.objects.filter(resource=ben, weekday=1).delete()
+
+    def names(day):
+        return [column["name"] for column in told(desk, day=day)["columns"]]
+
+    assert names("2026-03-03") == ["Ada"]
+    book(world, a_visit(world, "2026-03-03 10:00", who=1, where=1, pen=1))
+    assert names("2026-03-03") == ["Ada", "Ben"]
+    # On a Sunday nobody works, and the site is still the site.
+    assert names("2026-03-08") == ["Ada", "Ben"]
 
 
 def test_a_visit_without_a_practitioner_has_its_own_column(desk, world):
@@ -328,12 +342,32 @@ def rename_room(world, _visit):
     Resource.objects.filter(pk=world.rooms[0].pk).update(name="Blue room")
 
 
+def rename_treatment(_world, visit):
+    Treatment.objects.filter(pk=visit.treatment_id).update(name="Needling")
+
+
+def add_a_session(_world, visit):
+    Session.objects.create(series=visit.session.series, number=4, add_ons=[])
+
+
 @pytest.mark.parametrize(
     "change",
-    [change_status, cancel, book_another, take_leave, close, work_less, open_less, rename_patient, rename_room],
+    [
+        change_status,
+        cancel,
+        book_another,
+        take_leave,
+        close,
+        work_less,
+        open_less,
+        rename_patient,
+        rename_room,
+        rename_treatment,
+        add_a_session,
+    ],
 )
 def test_any_change_of_what_is_shown_is_told(desk, world, change):
-    visit = book(world, a_visit(world))
+    visit = book(world, a_visit(world, session=world.a_series().sessions.get(number=1)))
     held = token(desk)
     assert unchanged(desk, held)
 

@@ -238,8 +238,12 @@ def test_a_small_screen_has_a_list_that_stays_fresh(desk, server, a_day, clinic)
     assert_accessible(desk)
     assert desk.evaluate("document.documentElement.scrollWidth") <= 390
 
+    # Who goes through the list by keyboard keeps the place while it changes.
+    mine = desk.get_by_role("link", name="Amal Osei")
+    mine.focus()
     booking.cancel(appointment=second, reason="ill", by=clinic.manager, now=MORNING)
     expect(row).to_have_count(0, timeout=5000)
+    expect(mine).to_be_focused()
 
 
 @pytest.mark.parametrize("view", ["day", "week"])
@@ -274,5 +278,13 @@ def test_without_scripts_it_is_the_same_list(browser, server, desk, a_day):
     expect(plain.locator(".diary-row")).to_have_count(2)
     plain.get_by_role("link", name="Amal Osei").click()
     plain.wait_for_url("**/desk/appointments/*/")
+    plain.get_by_role("link", name="Move…").click()
+    plain.get_by_label("Another time, practitioner or room:").check()
+    plain.get_by_label("Time", exact=True).fill("15.30")
+    plain.get_by_role("button", name="Show what it does").click()
+    expect(plain.get_by_role("row", name=re.compile("Tue 3 Mar 2026, 15:30"))).to_be_visible()
+    plain.get_by_role("button", name="Move it").click()
+    expect(plain.get_by_text("Moved.")).to_be_visible()
+    assert Appointment.objects.get(pk=a_day[0].pk).starts_at == at("2026-03-03 15:30")
     open_diary(plain, server, DAY + timedelta(days=1))
     expect(plain.locator(".diary-list")).to_contain_text("Nobody is booked.")

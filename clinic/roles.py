@@ -49,16 +49,18 @@ def _may(verbs: str, models: list[str]) -> set[str]:
 
 
 _LOOK = _may("view", [*READS, *CATALOGUE, *PROTOCOLS, *PLACES, *SENDING])
-_DESK = _LOOK | _may("add change", OF_A_PATIENT) | {"add_consent", MERGE}
+# The desk is everybody's: a practitioner records and books too, and whoever looks after the program helps out. What
+# takes a judgement, or concerns the whole of a clinic, is named role by role.
+_DESK = _LOOK | _may("add change", OF_A_PATIENT) | {"add_consent"}
 
 ROLES: dict[str, set[str]] = {
-    RECEPTIONIST: _DESK | {ABSENCE},
-    PRACTITIONER: _LOOK | {OVERRIDE, MOVE_SERIES},
+    RECEPTIONIST: _DESK | {ABSENCE, MERGE},
+    PRACTITIONER: _DESK | {OVERRIDE, MOVE_SERIES},
     MANAGER: _DESK
     | _may("add change delete", [*PLACES, *SENDING])
     | _may("view", ["recordview"])
-    | {OVERRIDE, MOVE_SERIES, OPERATE, REPORTS, SECOND_FACTOR, IMPORT, ROTA, ABSENCE},
-    ADMIN: _LOOK
+    | {OVERRIDE, MOVE_SERIES, OPERATE, REPORTS, SECOND_FACTOR, IMPORT, MERGE, ROTA, ABSENCE},
+    ADMIN: _DESK
     | _may("add change delete", [*CATALOGUE, *PROTOCOLS, *PLACES, *SENDING])
     | _may("view", ["recordview"])
     # Accounts of staff, and which role each has.

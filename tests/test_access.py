@@ -8,13 +8,13 @@ from fnmatch import fnmatch
 import pytest
 from allauth.account.models import EmailAddress
 from django.apps import apps
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
 
 from clinic.services import booking
-from patients.models import Patient
+from patients.models import Patient, RecordView
 from patients.services import create_account
 from tests.clinic.test_booking import a_visit, book
 from tests.world import NOW, at
@@ -273,6 +273,23 @@ def test_looking_changes_nothing(clinic, username):
     assert writers == {}
     assert broken == {}
     assert opened > 10
+
+
+def test_each_look_at_the_record_of_a_patient_is_kept(clinic):
+    """A page whose address names one thing of a patient, and that shows the patient. Lists show many, and keep none."""
+    client = signed_in(clinic.desk)
+    clinic.desk.user_permissions.set(Permission.objects.filter(codename="move_series_version"))
+    kept, shown = set(), set()
+    for url in WALKED:
+        if url.area == "desk" and "<" in url.route:
+            response = client.get(url.path())
+            if response.status_code == 200 and "Foreign Canary" in response.content.decode():
+                shown.add(url.name)
+                seen = RecordView.objects.filter(patient__given_name="Foreign", page=url.name, user=clinic.desk)
+                kept |= {url.name} if seen.exists() else set()
+
+    assert kept == shown
+    assert {"desk:patient", "desk:appointment-move", "desk:series-book", "desk:session-drop"} <= shown
 
 
 def test_a_write_is_noticed_even_where_no_value_changes(clinic):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 
 from clinic.models import OpeningHours, Resource, Site, WorkingHours
 from patients.models import Patient
@@ -62,8 +62,10 @@ def a_clinic(
     OpeningHours.objects.bulk_create(
         OpeningHours(site=site, weekday=day, opens=time(9), closes=time(18)) for day in range(5)
     )
-    desk = User.objects.create_user("desk", "desk@example.com", is_staff=True)
-    manager = User.objects.create_user("manager", "manager@example.com", is_staff=True)
+    desk, manager = (
+        User.objects.create_user(name, f"{name}@example.com", is_staff=True) for name in ("desk", "manager")
+    )
+    Group.objects.get(name="receptionist").user_set.set([desk, manager])
     manager.user_permissions.add(Permission.objects.get(codename="override_window"))
     treatment = Treatment.objects.create(name="Microneedling")
     kind = DeviceKind.objects.create(name="Needling pen")

@@ -22,10 +22,9 @@ from clinic.models import LIVE, Appointment, AppointmentStatus, Resource
 from clinic.permissions import staff_required
 from clinic.services import booking, late, missing, ripple, screening, undo
 from clinic.services.late import Late
-from clinic.views import desk_waiting
+from clinic.views import desk_waiting, looking
 from clinic.views.desk_day import possible_actions, visits
 from patients.errors import Refused
-from patients.services import record_view
 from treatments.models import Maintenance, MaintenanceState, Series, SeriesState
 
 
@@ -52,7 +51,7 @@ class Stage:
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
     now = timezone.now()
     appointment = _get(pk)
-    record_view(patient=appointment.patient, page="desk:appointment", by=request.user, now=now)
+    looking.note(request, appointment.patient)
     context = _described(appointment, now=now) | desk_waiting.about(appointment, now=now)
     return render(request, "desk/appointment.html", context)
 

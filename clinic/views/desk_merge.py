@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from clinic.forms.merge import MergeForm
 from clinic.permissions import View, staff_required
 from clinic.services import merging
+from clinic.views import looking
 from clinic.views.merged import to_the_kept
 from patients import search, services
 from patients.errors import Refused
@@ -33,6 +34,7 @@ def find(request: HttpRequest, pk: int) -> HttpResponse:
     typed = search.tidy(request.POST.get("q", ""))
     person = {name: getattr(patient, name) for name in ("given_name", "family_name", "date_of_birth", "phone", "email")}
     found = search.find(typed, limit=MOST_FOUND + 1) if typed else services.duplicates_of(**person)
+    looking.note(request, patient)
     context = {"patient": patient, "typed": typed, "found": [other for other in found if other.pk != patient.pk]}
     return render(request, "desk/merge_find.html", context)
 
@@ -57,8 +59,6 @@ def merge(request: HttpRequest, pk: int, other: int) -> HttpResponse:
         else:
             messages.success(request, _("The two records are one. Nothing of either is lost."))
             return redirect("desk:patient", pk)
-    elif request.method != "POST":
-        for patient in (kept, leaves):
-            services.record_view(patient=patient, page="desk:patient-merge-with", by=request.user, now=now)
+    looking.note(request, kept, leaves)
     context = {"kept": kept, "other": leaves, "form": form, "preview": merging.preview(kept=kept, other=leaves)}
     return render(request, "desk/merge.html", context, status=422 if form.errors else 200)

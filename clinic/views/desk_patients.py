@@ -18,6 +18,7 @@ from clinic.forms.errand import Errand
 from clinic.models import AppointmentStatus
 from clinic.permissions import StaffRequired
 from clinic.services import course_view
+from clinic.views import looking
 from clinic.views.merged import to_the_kept
 from patients import search, services
 from patients.errors import Refused
@@ -35,6 +36,7 @@ class PatientSearchView(StaffRequired, View):
     Asked by POST, though it changes nothing, so that no name stands in an address or a line of a log.
     """
 
+    changes = False
     http_method_names = ["get", "head", "post"]
 
     def get(self, request: HttpRequest) -> HttpResponse:
@@ -118,7 +120,7 @@ class PatientView(PatientRequired, TemplateView):
     def get(self, request: HttpRequest, *args, **kwargs) -> HttpResponse:
         patient = self.patient
         now = timezone.now()
-        services.record_view(patient=patient, page="desk:patient", by=request.user, now=now)
+        looking.note(request, patient)
         appointments = list(
             patient.appointments.select_related(
                 "site", "treatment", "practitioner", "room", "session", "maintenance"
@@ -146,7 +148,7 @@ class PatientEditView(PatientRequired, FormView):
     template_name = "desk/patient_edit.html"
 
     def get(self, request: HttpRequest, *args, **kwargs) -> HttpResponse:
-        services.record_view(patient=self.patient, page="desk:patient-edit", by=request.user, now=timezone.now())
+        looking.note(request, self.patient)
         return super().get(request, *args, **kwargs)
 
     def get_form_kwargs(self) -> dict:

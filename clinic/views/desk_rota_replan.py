@@ -21,9 +21,9 @@ from clinic.models import Appointment
 from clinic.permissions import staff_required
 from clinic.planning import Choice
 from clinic.services import replanning, ripple, rota_fit
+from clinic.views import looking
 from clinic.views.desk_series import request_key
 from patients.errors import Refused
-from patients.services import record_view
 
 # As many as one page of the worklist has.
 MOST = 50
@@ -71,7 +71,7 @@ def visit(request: HttpRequest, pk: int) -> HttpResponse:
     }
     if "part" in request.GET:
         return render(request, "desk/_rota_suggestion.html", context)
-    record_view(patient=appointment.patient, page="desk:rota-visit", by=request.user, now=now)
+    looking.note(request, appointment.patient)
     return render(request, "desk/rota_visit.html", context)
 
 

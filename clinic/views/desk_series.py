@@ -7,6 +7,7 @@ from datetime import date, datetime, time
 from uuid import UUID, uuid4
 
 from django.contrib import messages
+from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -24,13 +25,13 @@ from clinic.planning import Choice
 from clinic.services import course as courses
 from clinic.services.booking import BookingError, TimeTaken
 from clinic.services.course import Course, Order, OutsideWindow, Proposal
-from clinic.views import typed_time
+from clinic.views import looking, typed_time
 from clinic.views.desk_series_rows import Row, moment
 from clinic.views.desk_series_rows import rows as rows_of
 from clinic.views.merged import to_the_kept
 from patients.errors import Refused
 from patients.models import Patient
-from treatments.models import Series
+from treatments.models import Series, SeriesState, SessionState
 
 AddOns = Mapping[int, tuple[str, ...]]
 
@@ -293,8 +294,21 @@ class _Page:
             "zone": proposal.order.site.time_zone if proposal else None,
             "minutes": _minutes(proposal) if proposal else "",
             "add_ons": self.add_ons,
+            "under_way": self._under_way() if self.case else [],
         }
+        looking.note(self.request, self.patient)
         return render(self.request, "desk/series_book.html", context, status=status)
+
+    def _under_way(self) -> list[Series]:
+        """Courses of the same treatment that the patient is in the middle of: a second one may be a slip."""
+        treatment = self._treatment()
+        if treatment is None:
+            return []
+        running = Series.objects.filter(patient=self.patient, state=SeriesState.ACTIVE, protocol__treatment=treatment)
+        attended = Count("sessions", filter=Q(sessions__state=SessionState.ATTENDED))
+        counted = Count("sessions", filter=~Q(sessions__state=SessionState.SKIPPED))
+        found = running.select_related("protocol__treatment").annotate(attended=attended, counted=counted)
+        return list(found.order_by("pk"))
 
     def _rows(self, proposal: Proposal) -> list[Row]:
         pinned = self._pinned()

@@ -21,12 +21,11 @@ from clinic.permissions import staff_required
 from clinic.services import course_view, visits
 from clinic.services.booking import TimeTaken
 from clinic.services.visits import FreeTime
-from clinic.views import typed_time
+from clinic.views import looking, typed_time
 from clinic.views.desk_series import default_site, request_key
 from clinic.views.merged import to_the_kept
 from patients.errors import Refused
 from patients.models import Patient
-from patients.services import record_view
 from treatments.models import Maintenance, MaintenanceState, Treatment
 from treatments.services import maintenance as cycles
 
@@ -222,6 +221,7 @@ class _Page:
             "key": self.request.POST.get("key") or uuid4(),
             "zone": zone,
         }
+        looking.note(self.request, self.patient)
         return render(self.request, "desk/visit_new.html", context, status=status)
 
 
@@ -272,8 +272,7 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
             return redirect("desk:maintenance-decide", cycle.pk)
         messages.success(request, done)
         return redirect("desk:patient", cycle.series.patient_id)
-    elif request.method != "POST":
-        record_view(patient=cycle.series.patient, page="desk:maintenance-decide", by=request.user, now=now)
+    looking.note(request, cycle.series.patient)
     context = {
         "cycle": cycle,
         "patient": cycle.series.patient,

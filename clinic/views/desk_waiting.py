@@ -16,9 +16,9 @@ from clinic.forms.waiting import EarlierForm
 from clinic.models import Appointment, AppointmentStatus, EarlierWish, WishClosed
 from clinic.permissions import staff_required
 from clinic.services import course_view, offers, waiting, waiting_rows
+from clinic.views import looking
 from clinic.views.desk_series import request_key
 from patients.errors import Refused
-from patients.services import record_view
 
 ENDED = (AppointmentStatus.CANCELLED, AppointmentStatus.NO_SHOW)
 
@@ -63,8 +63,7 @@ def wish(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, _("%s is on the waiting list for an earlier time.") % visit.patient)
             return redirect("desk:appointment", pk)
-    elif request.method != "POST":
-        record_view(patient=visit.patient, page="desk:appointment-earlier", by=request.user, now=now)
+    looking.note(request, visit.patient)
     context = {"visit": visit, "when": course_view.at(visit), "form": form, "wish": noted}
     return render(request, "desk/waiting_wish.html", context, status=422 if form.errors else 200)
 

@@ -22,11 +22,11 @@ from clinic.services import course_view, links, rota_fit, worklist, worklist_row
 from clinic.services.dispatch import HAND_OVERS
 from clinic.services.worklist import Subject
 from clinic.services.worklist_rows import TABS, Filters, Row, Tab
+from clinic.views import looking
 from clinic.views.desk_series import default_site, usual_site
 from patients import tables
 from patients.errors import Refused
 from patients.models import Channel
-from patients.services import record_view
 
 MOST_EXPORTED = 5000
 MOST_NOTES = 20
@@ -103,8 +103,7 @@ def row(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
                 messages.success(request, done)
                 return redirect(_list_of(request))
         status = 422
-    else:
-        record_view(patient=subject.patient, page="desk:worklist-row", by=request.user, now=now)
+    looking.note(request, subject.patient)
     return render(request, "desk/worklist_row.html", _described(subject, shown, request, now, zone), status=status)
 
 

@@ -24,6 +24,7 @@ from clinic.services import other_treatments, ripple
 from clinic.services.booking import TimeTaken
 from clinic.services.course import OVERRIDE, OutsideWindow
 from clinic.services.ripple import Change, Following, NotPossible, Outlook, Scene
+from clinic.views import looking
 from patients.errors import Refused
 
 FOLLOWING: dict[Following, str] = {
@@ -227,6 +228,7 @@ class RipplePage:
         } | self.context(outlook)
         # Only now: looking for what is offered may have found that it cannot be.
         context["problem"] = self.problem
+        looking.note(self.request, self.scene.course.patient)
         return render(self.request, self.template, context, status=status)
 
     def _still_open(self, outlook: Outlook) -> list[int]:

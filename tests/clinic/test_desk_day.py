@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 import pytest
 import time_machine
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
 from clinic.models import Appointment, Closure, OpeningHours, Resource, Site
@@ -122,6 +122,7 @@ def test_an_unknown_site_is_not_found(desk, asked):
 def test_the_site_shown_when_none_is_asked_for(client, world, practises_at, chosen_before, shown):
     Site.objects.create(name="Airport", short_name="Airport", time_zone="Europe/London")
     user = User.objects.create_user("ada", is_staff=True)
+    user.groups.set(Group.objects.filter(name="practitioner"))
     client.force_login(user)
     if practises_at:
         Resource.objects.filter(name="Ada").update(user=user, site=Site.objects.get(name=practises_at))
@@ -132,7 +133,7 @@ def test_the_site_shown_when_none_is_asked_for(client, world, practises_at, chos
 
 
 def test_a_clinic_without_a_site_is_told_what_to_do(client, django_user_model):
-    client.force_login(django_user_model.objects.create_user("first", is_staff=True))
+    client.force_login(django_user_model.objects.create_superuser("first"))
 
     assert "There is no site yet" in client.get(HOME).content.decode()
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from clinic.models import Appointment, OpeningHours, WorkingHours
 from clinic.services import booking
-from tests.clinic.test_booking import a_visit
+from tests.clinic.test_booking import a_visit, book
 from tests.world import NOW, at
 from treatments.models import Concern, Override, Protocol, Series
 from treatments.services import series as courses
@@ -90,6 +90,19 @@ def test_all_is_booked_in_one_press(desk, world):
 
     assert "3 sessions are booked." in answer.content.decode()
     assert Appointment.objects.filter(session__series=Series.objects.get()).count() == 3
+
+
+def test_a_second_course_of_the_treatment_is_not_begun_unnoticed(desk, world):
+    assert "under way already" not in proposed(desk, world)[1]
+    series = world.a_series()
+    book(world, a_visit(world, session=series.sessions.get(number=1)))
+
+    _answers, page = proposed(desk, world)
+
+    assert "A course of Microneedling is under way already (Acne scars): 0 of 3 sessions are done." in page
+    assert f'href="/desk/series/{series.pk}/book/"' in page
+    Series.objects.update(state="stopped", stopped_at=NOW, stopped_by=world.desk, stopped_reason="moved")
+    assert "under way already" not in proposed(desk, world)[1]
 
 
 def test_a_doubled_press_books_once(desk, world):

@@ -1,6 +1,7 @@
 """The four roles: what each may do, where the rights are asked for, and how a person is given one."""
 
 import pytest
+import time_machine
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.apps import apps
@@ -11,14 +12,15 @@ from django.test import Client
 from django.urls import reverse
 
 from clinic import roles
+from tests.clinic.test_booking import a_visit, book
 
 pytestmark = pytest.mark.django_db
 
 FOUR = ["receptionist", "practitioner", "manager", "admin"]
 # What is asked for, and who is answered yes. Written out, so that a slip in the table of the program is seen.
 ACTIONS = {
-    "register a patient": ("patients.add_patient", "receptionist manager"),
-    "book": ("clinic.add_appointment", "receptionist manager"),
+    "register a patient": ("patients.add_patient", "receptionist practitioner manager admin"),
+    "book": ("clinic.add_appointment", "receptionist practitioner manager admin"),
     "book outside the window": ("clinic.override_window", "practitioner manager admin"),
     "move a series to the current version": ("treatments.move_series_version", "practitioner manager admin"),
     "operate the sending": ("clinic.operate_sending", "manager admin"),
@@ -76,6 +78,30 @@ def test_each_page_opens_for_the_roles_that_may(world, address, those):
     opened = {role for role in FOUR if signed_in(somebody(role)).get(reverse(address)).status_code == 200}
 
     assert opened == set(those.split())
+
+
+@pytest.mark.parametrize(
+    ("rights", "looks", "changes"),
+    [
+        pytest.param([], False, False, id="no role"),
+        pytest.param(["view_patient"], True, False, id="only to look"),
+        pytest.param(["view_patient", "change_appointment"], True, True, id="to look and to change"),
+    ],
+)
+def test_without_a_role_the_desk_is_closed_and_nobody_changes_what_they_may_only_see(world, rights, looks, changes):
+    visit = book(world, a_visit(world))
+    person = User.objects.create_user("p", "p@example.com", is_staff=True)
+    person.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    client = signed_in(person)
+    addresses = [reverse("desk:home"), reverse("desk:worklist-csv"), reverse("desk:appointment", args=[visit.pk])]
+
+    answers = {client.get(address).status_code for address in addresses}
+    answers.add(client.post(reverse("desk:patient-search"), {"q": "Amal"}).status_code)
+    assert answers == {200 if looks else 403}
+    with time_machine.travel(visit.starts_at, tick=False):
+        answer = client.post(reverse("desk:appointment-arrive", args=[visit.pk]))
+    visit.refresh_from_db()
+    assert (answer.status_code, visit.status) == ((302, "arrived") if changes else (403, "booked"))
 
 
 def test_every_right_of_the_table_exists():

@@ -44,6 +44,7 @@ def clinician(world) -> User:
     clinician = User.objects.create_user("clinician", "clinician@example.com", is_staff=True)
     may = Permission.objects.filter(codename__in=["move_series_version", "override_window"])
     clinician.user_permissions.add(*may)
+    clinician.groups.set(world.desk.groups.all())
     return clinician
 
 

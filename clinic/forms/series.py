@@ -154,6 +154,11 @@ class CaseForm(forms.Form):
         )
 
 
+def as_asked(*asked: forms.Form | None) -> str:
+    """All that stands in these forms, in one line: what was shown for other wishes is not what a press is about."""
+    return "|".join(f"{name}={form[name].data or ''}" for form in asked if form is not None for name in form.fields)
+
+
 class WishesForm(forms.Form):
     """Step two: where, from when, and what the patient would like."""
 
@@ -164,6 +169,7 @@ class WishesForm(forms.Form):
         queryset=Resource.objects.none(),
         required=False,
         empty_label=_("Anybody"),
+        error_messages={"invalid_choice": _("Does not give this treatment. Choose somebody else, or anybody.")},
     )
     weekdays = forms.TypedMultipleChoiceField(
         label=_("Weekdays"),
@@ -181,9 +187,9 @@ class WishesForm(forms.Form):
     def __init__(self, *args, treatment=None, today: date, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.today = today
-        if treatment is not None:
-            may_give = Resource.objects.in_use().practitioners().filter(treatments=treatment)
-            self.fields["practitioner"].queryset = may_give
+        # Before a treatment is chosen it may be anybody, so that a choice made in the diary is not lost.
+        people = Resource.objects.in_use().practitioners()
+        self.fields["practitioner"].queryset = people.filter(treatments=treatment) if treatment else people
         from_today(self, today)
 
     def clean_first_day(self) -> date:

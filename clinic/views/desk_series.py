@@ -18,7 +18,7 @@ from clinic import walltime
 from clinic.dates_in_words import written
 from clinic.forms.add_ons import Chosen
 from clinic.forms.choices import decode
-from clinic.forms.series import CaseForm, WishesForm
+from clinic.forms.series import CaseForm, WishesForm, as_asked
 from clinic.models import Site
 from clinic.permissions import staff_required
 from clinic.planning import Choice
@@ -131,6 +131,10 @@ class _Page:
         if not posted and self.series:
             first = {"site": default_site(self.request).pk, "first_day": written(today), "only": "on"}
             self.wishes = WishesForm(first, treatment=treatment, today=today)
+        asked = as_asked(self.case, self.wishes)
+        if self.booking and posted.get("asked", asked) != asked:
+            self.booking = False
+            self.problem = _("What is asked for has changed since these dates were shown. Look, and press once more.")
         proposal = None
         if course and self.wishes.is_valid():
             proposal = self._propose(course)
@@ -291,6 +295,7 @@ class _Page:
             "problem": self.problem,
             "note": self.note,
             "key": self.request.POST.get("key") or uuid4(),
+            "asked": as_asked(self.case, self.wishes),
             "zone": proposal.order.site.time_zone if proposal else None,
             "minutes": _minutes(proposal) if proposal else "",
             "add_ons": self.add_ons,

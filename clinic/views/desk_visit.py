@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from clinic import walltime
 from clinic.dates_in_words import written
 from clinic.forms.choices import decode, encode
+from clinic.forms.series import as_asked
 from clinic.forms.visit import DecideForm, DeclineForm, DeferForm, VisitForm
 from clinic.models import Appointment, Site
 from clinic.permissions import staff_required
@@ -81,7 +82,9 @@ class _Page:
         if not self.form.is_bound or not self.form.is_valid():
             return self._page()
         if "book" in self.request.POST and not self.own_is_new:
-            return self._booked()
+            if self.request.POST.get("asked", as_asked(self.form)) == as_asked(self.form):
+                return self._booked()
+            self.problem = _("What is asked for has changed since these times were shown. Look, and press once more.")
         return self._page()
 
     # What was asked for
@@ -204,6 +207,8 @@ class _Page:
                     self.own_problem = str(refusal)
         codes = [offer.code for offer in offers]
         pick = self.pick if self.pick in codes or (self.pick == OWN and own) else ""
+        # Where the time that was meant cannot be had, no other is taken unseen.
+        refused = self.own_problem or (self.pick and "book" in self.request.POST)
         context = {
             "patient": self.patient,
             "cycle": self.cycle,
@@ -216,7 +221,8 @@ class _Page:
             "own_shown": "T".join(self.own),
             "own_problem": self.own_problem,
             "own_note": "" if self.own_problem else self.own_note,
-            "pick": pick or next(iter(codes), OWN if own else ""),
+            "pick": pick or ("" if refused else next(iter(codes), OWN if own else "")),
+            "asked": as_asked(self.form),
             "problem": self.problem,
             "key": self.request.POST.get("key") or uuid4(),
             "zone": zone,

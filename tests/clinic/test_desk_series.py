@@ -105,6 +105,19 @@ def test_a_second_course_of_the_treatment_is_not_begun_unnoticed(desk, world):
     assert "under way already" not in proposed(desk, world)[1]
 
 
+def test_a_press_in_the_middle_of_other_wishes_shows_first_what_they_come_to(desk, world):
+    answers, page = proposed(desk, world)
+    typed = answers | {"asked": inputs(page)["asked"], "earliest_time": "16", "only": "on", "book": "1"}
+
+    answer = desk.post(new(world), typed)
+
+    assert not Series.objects.exists()
+    assert "has changed since these dates were shown" in answer.content.decode()
+    shown = answer.content.decode()
+    desk.post(new(world), typed | posted_back(shown) | {"asked": inputs(shown)["asked"]})
+    assert Series.objects.exists()
+
+
 def test_a_doubled_press_books_once(desk, world):
     answers, _page = proposed(desk, world)
 
@@ -229,7 +242,7 @@ def test_the_desk_is_told_of_a_time_that_the_clocks_show_twice(desk, world):
         pytest.param({"earliest_time": "17:00", "latest_time": "9:00"}, "before the earliest time", id="times swapped"),
         pytest.param({"earliest_time": "tea"}, "Enter a time, such as 9.30", id="not a time"),
         pytest.param({"weekdays": ["8"]}, "not one of the available choices", id="an eighth day"),
-        pytest.param({"practitioner": "999999"}, "Select a valid choice", id="nobody's key"),
+        pytest.param({"practitioner": "999999"}, "Does not give this treatment", id="nobody's key"),
         pytest.param({"site": "999999"}, "Select a valid choice", id="no such site"),
         pytest.param({"protocol": "999999"}, "Select a valid choice", id="no such protocol"),
         pytest.param({"protocol": "1; DROP TABLE"}, "Select a valid choice", id="not a key"),

@@ -11,6 +11,7 @@ from django.urls import reverse
 from clinic.models import Appointment
 from clinic.services import booking
 from patients.models import Patient
+from tests.clinic.test_desk_series import inputs
 from tests.clinic.test_visits import consultation, cycle
 from tests.world import NOW, at, merged_into
 from treatments.models import Maintenance, Treatment
@@ -121,6 +122,45 @@ def test_a_typed_time_that_cannot_be_is_refused_beside_it(desk, world, consultat
     assert words in answer.context["own_problem"]
     assert answer.context["own_date"] == day
     assert answer.context["offers"]
+
+
+def test_where_a_typed_time_is_refused_no_other_is_taken_unseen(desk, world, consultation):
+    typed = filled(world, consultation, own_date="2026-03-03", own_time="20:00", take_own="1")
+    answer = desk.post(page_of(world.patient), typed)
+    assert answer.context["pick"] == ""
+
+    shown = {"own_shown": answer.context["own_shown"], "asked": answer.context["asked"], "pick": ""}
+    pressed = desk.post(page_of(world.patient), typed | shown | {"book": "1"})
+
+    assert pressed.status_code == 422
+    assert not Appointment.objects.exists()
+
+
+def test_a_press_in_the_middle_of_other_wishes_shows_first_what_they_come_to(desk, world, consultation):
+    asked = filled(world, consultation)
+    page = desk.post(page_of(world.patient), asked)
+    press = asked | {"pick": page.context["pick"], "asked": page.context["asked"], "earliest_time": "16", "book": "1"}
+
+    answer = desk.post(page_of(world.patient), press)
+
+    assert "has changed since these times were shown" in answer.content.decode()
+    assert not Appointment.objects.exists()
+    assert {offer.starts.hour for offer in answer.context["offers"]} <= {16, 17}
+
+
+def test_a_time_chosen_in_the_diary_is_still_meant_once_a_treatment_is_chosen(desk, world, consultation):
+    ben = world.practitioners[1]
+    page = desk.get(
+        page_of(world.patient), {"start": "2026-03-04T11:30", "practitioner": ben.pk, "site": world.site.pk}
+    )
+    hidden = {name: value for name, value in inputs(page.content.decode()).items() if name.startswith("own_")}
+    kept = {"practitioner": page.context["form"]["practitioner"].value(), "first_day": "2026-03-04"}
+    assert f'<option value="{ben.pk}" selected' in page.content.decode()
+
+    answer = desk.post(page_of(world.patient), filled(world, consultation) | kept | hidden)
+
+    own = answer.context["own"]
+    assert (f"{own.starts:%d %H:%M}", own.where, answer.context["pick"]) == ("04 11:30", "Ben, Room 1", "own")
 
 
 def test_the_diary_can_name_the_start_and_the_practitioner(desk, world, consultation):

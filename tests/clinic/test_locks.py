@@ -8,14 +8,17 @@ from uuid import uuid4
 import pytest
 from django.db import connection, connections, transaction
 
-from clinic.models import Message, OpeningHours, WorklistHold
-from clinic.services import dispatch, mail_answers, rota, sms_answers, worklist
+from clinic.links import digest
+from clinic.models import Message, OpeningHours, ReminderLink, ReminderStep, WorklistHold
+from clinic.services import dispatch, links, mail_answers, outbox, rota, sms_answers, worklist
+from clinic.services.outbox import NotRetryable
 from clinic.services.rota import Change, GoneMeanwhile
 from clinic.services.worklist import RowHeld
 from patients import services as patients
 from patients.models import Consent, Patient
+from tests.clinic.test_outbox import a_cycle, a_visit, agree
 from tests.rows import make
-from tests.world import NOW, TODAY, merged_into
+from tests.world import NOW, TODAY, at, merged_into
 from treatments.models import AddOn, ProtocolAddOn, Series, Session
 from treatments.services import add_ons
 from treatments.services.add_ons import AddOnNotOffered
@@ -168,3 +171,76 @@ def test_two_processes_never_claim_messages_at_the_same_moment(world):
     _answer, waited = beside(dispatch._one_at_a_time, lambda: dispatch._claim(uuid4(), NOW, 1))
 
     assert waited
+
+
+def test_a_message_dropped_in_that_moment_is_not_claimed(world):
+    make(Message, world)
+
+    answer = beside(
+        lambda: outbox.drop(Message.objects.all(), reason="undone", now=NOW),
+        lambda: dispatch._claim(uuid4(), NOW, 1),
+    )
+
+    assert answer == ([], False)
+    assert Message.objects.get().state == "dropped"
+
+
+def test_a_message_settled_after_its_lease_has_ended_is_not_sent_again(world):
+    """Its process was slow and not dead."""
+    make(Message, world, state="sending", token=uuid4(), lease_until=NOW - timedelta(seconds=1), handed_over=1)
+
+    answer = beside(
+        lambda: Message.objects.update(state="sent", token=None, lease_until=None, settled_at=NOW),
+        lambda: dispatch._claim(uuid4(), NOW, 1),
+    )
+
+    assert answer == ([], False)
+    assert Message.objects.get().state == "sent"
+
+
+def test_of_two_who_owe_what_has_come_due_one_leaves_it_to_the_other(world):
+    ReminderStep.objects.get_or_create(subject="appointment", offset_days=-3, defaults={"stale_after_days": 1})
+    a_visit(world)
+    due = at("2026-03-07 14:30")
+
+    assert beside(lambda: outbox.owe_due(now=due), lambda: outbox.owe_due(now=due)) == (0, False)
+    assert Message.objects.count() == 1
+
+
+def test_a_message_settled_by_hand_in_that_moment_is_not_sent_again(world):
+    message = make(Message, world, state="failed", settled_at=NOW, reason="550")
+
+    answer, _waited = beside(
+        lambda: outbox.settle_by_hand(message=message, arrived=True, now=NOW),
+        lambda: outbox.retry(message=message, now=NOW),
+    )
+
+    assert isinstance(answer, NotRetryable)
+    assert Message.objects.get().state == "sent"
+
+
+SECRET = "a" * 24
+
+
+@pytest.fixture
+def link(world):
+    agree(world)
+    message = make(Message, world, kind="maintenance", maintenance=a_cycle(world))
+    return make(ReminderLink, world, message=message, digest=digest(SECRET))
+
+
+def test_stop_pressed_twice_is_one_no(link):
+    def stop():
+        return links.stop(SECRET, now=NOW)
+
+    assert beside(stop, stop) == (True, True)
+    assert Consent.objects.filter(granted=False).count() == 1
+
+
+def test_a_fresh_link_asked_for_twice_is_sent_once(link):
+    beside(
+        lambda: links.send_fresh(SECRET, now=NOW),
+        lambda: links.send_fresh(SECRET, now=NOW + timedelta(seconds=1)),
+    )
+
+    assert Message.objects.filter(kind="fresh_link").count() == 1

@@ -47,7 +47,7 @@ def lock(*, kept: Patient, other: Patient) -> tuple[Patient, Patient]:
 
     Raises NotMergeable where they are one record, or one was merged already.
     """
-    rows = Patient.objects.select_for_update(no_key=True, of=["self"]).select_related("user").order_by("pk")
+    rows = Patient.objects.select_for_update(no_key=True).order_by("pk")
     locked = {patient.pk: patient for patient in rows.filter(pk__in=[kept.pk, other.pk])}
     if len(locked) < 2:
         raise NotMergeable(_("This is the same record twice. Choose another."))

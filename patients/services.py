@@ -233,4 +233,4 @@ def record_view(*, patient: Patient, page: str, by: User, now: datetime) -> None
 
 
 def _locked(patient: Patient) -> Patient:
-    return Patient.objects.select_for_update(no_key=True, of=["self"]).select_related("user").get(pk=patient.pk)
+    return Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)

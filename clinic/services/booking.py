@@ -391,11 +391,10 @@ def end_attended(appointment: Appointment, *, by: User, now: datetime) -> None:
 
 def locked(appointment: Appointment) -> Appointment:
     """The appointment as it is now; whoever changes it next waits for the caller's transaction."""
-    return (
-        Appointment.objects.select_for_update(no_key=True, of=["self"])
-        .select_related("patient", "site", "session__series", "maintenance__series")
-        .get(pk=appointment.pk)
-    )
+    # Locked first: what is joined to a row that is waited for is read as it was before, or the row is not found.
+    Appointment.objects.select_for_update(no_key=True).only("pk").get(pk=appointment.pk)
+    found = Appointment.objects.select_related("patient", "site", "session__series", "maintenance__series")
+    return found.get(pk=appointment.pk)
 
 
 def set_status(

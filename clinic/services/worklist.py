@@ -110,7 +110,7 @@ def _take(subject: Subject, *, by: User, now: datetime, over: bool = False) -> W
     until = now + HELD_FOR
     # Two at once: the second waits here for the first, and finds who was.
     WorklistHold.objects.bulk_create([WorklistHold(row=subject.row_id, held_by=by, until=until)], ignore_conflicts=True)
-    hold = WorklistHold.objects.select_for_update(of=["self"]).select_related("held_by").get(row=subject.row_id)
+    hold = WorklistHold.objects.select_for_update().get(row=subject.row_id)
     if hold.held_by_id != by.pk and hold.until > now and not over:
         minutes = -(-(hold.until - now) // timedelta(minutes=1))
         raise RowHeld(

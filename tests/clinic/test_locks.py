@@ -6,6 +6,7 @@ from time import monotonic, sleep
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection, connections, transaction
 
 from clinic.links import digest
@@ -26,10 +27,10 @@ from treatments.services.add_ons import AddOnNotOffered
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def beside(first, second):
+def beside(first, second, then=lambda: None):
     """What `second` answers or raises, begun after `first`, whose transaction stays open until it waits or has ended.
 
-    And whether it waited.
+    And whether it waited. `then` is what the transaction of `first` does last.
     """
     answers = []
 
@@ -46,6 +47,7 @@ def beside(first, second):
         first()
         rival.start()
         waited = _waits(rival)
+        then()
     rival.join()
     return answers[0], waited
 
@@ -156,14 +158,16 @@ def test_stop_sent_twice_is_one_no_of_each_purpose(world):
 def test_of_two_who_take_a_row_that_was_left_one_has_it(world):
     subject = worklist.subject("message", make(Message, world).pk)
     WorklistHold.objects.create(row=subject.row_id, held_by=world.desk, until=NOW - timedelta(hours=1))
+    rival = User.objects.create_user("rival")
 
     answer, _waited = beside(
-        lambda: WorklistHold.objects.update(until=NOW + timedelta(minutes=9)),
+        lambda: WorklistHold.objects.select_for_update().get(),
         lambda: worklist.take(subject=subject, by=world.manager, now=NOW),
+        then=lambda: WorklistHold.objects.update(held_by=rival, until=NOW + timedelta(minutes=9)),
     )
 
     assert isinstance(answer, RowHeld)
-    assert WorklistHold.objects.get().held_by == world.desk
+    assert WorklistHold.objects.get().held_by == rival
 
 
 def test_two_processes_never_claim_messages_at_the_same_moment(world):

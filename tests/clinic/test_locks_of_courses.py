@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from clinic.models import Appointment, Claim
+from clinic.models import Appointment, Claim, Site
 from clinic.services import booking, course, ripple, series_version, undo
 from clinic.services.booking import NotBookable, NotChangeable
 from clinic.services.course import Order
@@ -14,6 +14,7 @@ from tests.clinic.test_locks import beside
 from tests.clinic.test_ripple import series as booked  # noqa: F401
 from tests.clinic.test_ripple import to, visit
 from tests.clinic.test_series_version import change, fixed
+from tests.rows import make
 from tests.world import NOW, at
 from treatments.models import Series, Session
 from treatments.services import protocols
@@ -60,6 +61,18 @@ def test_a_visit_cancelled_in_that_moment_is_not_moved(world, booked):  # noqa: 
     assert isinstance(answer, NotChangeable)
     first.refresh_from_db()
     assert first.status == "cancelled"
+
+
+def test_a_visit_moved_in_that_moment_is_cancelled_where_it_is_now(world, booked):  # noqa: F811
+    """What is read with the row that is waited for is read as it was before."""
+    first, elsewhere = visit(1), make(Site, world)
+
+    answer, _waited = beside(
+        lambda: Appointment.objects.filter(pk=first.pk).update(site=elsewhere),
+        lambda: booking.cancel(appointment=first, reason="ill", by=world.desk, now=NOW),
+    )
+
+    assert (answer.status, answer.site) == ("cancelled", elsewhere)
 
 
 def test_a_later_visit_cancelled_in_that_moment_is_not_shifted_with_the_others(world, booked):  # noqa: F811

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from dateutil.relativedelta import relativedelta
 
 from tests.clinic.test_locks import beside
 from tests.treatments.documents import FULL
@@ -107,6 +108,18 @@ def test_a_cycle_booked_in_that_moment_is_not_counted_anew(world, series, cycle)
     before = cycle.calculated_from
     cycle.refresh_from_db()
     assert (cycle.state, cycle.calculated_from) == ("booked", before)
+
+
+def test_the_next_cycle_is_counted_by_the_rule_of_a_version_moved_to_in_that_moment(world, series, cycle):
+    MaintenanceRule.objects.update(min=3)
+    protocols.record_change(protocol=world.protocol, by=world.desk, now=NOW)
+
+    following, _waited = beside(
+        lambda: moving.move(series=Series.objects.get(), by=world.desk, now=NOW),
+        lambda: cycles.attend(cycle=cycle, on=TODAY, by=world.desk, now=NOW),
+    )
+
+    assert following.calculated_from == TODAY + relativedelta(months=3)
 
 
 @pytest.fixture

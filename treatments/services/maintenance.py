@@ -182,7 +182,7 @@ def lapse_overdue(*, now: datetime) -> int:
 
 
 def _locked(cycle: Maintenance, states: list[MaintenanceState]) -> Maintenance:
-    cycle = Maintenance.objects.select_for_update(no_key=True, of=["self"]).select_related("series").get(pk=cycle.pk)
+    cycle = Maintenance.objects.select_for_update(no_key=True).get(pk=cycle.pk)
     if cycle.state not in states:
         raise MaintenanceNotPossible(_("This maintenance is %s.") % cycle.get_state_display())
     return cycle

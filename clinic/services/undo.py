@@ -10,7 +10,6 @@ from datetime import datetime
 
 import pghistory
 from django.contrib.auth.models import User
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from clinic import ripple, walltime
@@ -19,6 +18,7 @@ from clinic.models.outbox import MessageKind, MessageState, edition_of
 from clinic.services import booking, outbox
 from clinic.services import course as planned
 from clinic.services.booking import NotChangeable, TimeTaken, Visit
+from clinic.services.ripple import lock_course
 from clinic.services.transactions import whole
 from treatments import rules
 from treatments.models import MaintenanceState, Series, SeriesState, Session, SessionState
@@ -80,11 +80,10 @@ def undo(*, appointment: Appointment, by: User, now: datetime) -> Appointment:
     the earlier time is not free any more, NotBookable, or a refusal of the series or the maintenance.
     """
     with pghistory.context(**{UNDO: True}):
-        _lock(appointment)
+        series = _lock(appointment)
         steps = _steps(appointment)
         for step in steps:
             _check(step, now=now)
-        series = _series(appointment)
         broken = _broken(series, now) if series else set()
         sessions_before = _sessions_before(series, appointment) if series else []
         resources = [r for step in steps if step.before for r in _visit_before(step).resources]
@@ -106,22 +105,12 @@ def undo(*, appointment: Appointment, by: User, now: datetime) -> Appointment:
     return Appointment.objects.select_related("patient", "site").get(pk=appointment.pk)
 
 
-def _lock(appointment: Appointment) -> None:
-    same_course = Q(pk=appointment.pk)
-    if appointment.session_id is not None:
-        same_course |= Q(session__series__sessions=appointment.session_id)
-    rows = Appointment.objects.filter(same_course).select_for_update(no_key=True, of=["self"])
-    list(rows.order_by("pk").values_list("pk", flat=True))
-
-
-def _series(appointment: Appointment) -> Series | None:
-    if appointment.session_id is None:
-        return None
-    return (
-        Series.objects.select_for_update(no_key=True, of=["self"])
-        .select_related("patient", "protocol__treatment")
-        .get(sessions=appointment.session_id)
-    )
+def _lock(appointment: Appointment) -> Series | None:
+    """The series of a visit, if it is of one. Nobody else can change either before the transaction ends."""
+    if appointment.session is not None:
+        return lock_course(appointment.session.series_id)
+    booking.locked(appointment)
+    return None
 
 
 def _steps(appointment: Appointment) -> list[Step]:

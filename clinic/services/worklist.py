@@ -25,6 +25,7 @@ from clinic.models import (
     WorklistNote,
 )
 from clinic.services import outbox, rota_fit
+from clinic.services.ripple import lock_course
 from clinic.services.transactions import whole
 from clinic.services.worklist_rows import name_of, row_id
 from patients.errors import Refused
@@ -227,7 +228,8 @@ def _decline(subject: Subject, *, text: str, by: User, now: datetime) -> None:
     if not text:
         raise WorklistError(_("Note why, so that nobody asks the patient again."))
     if subject.kind == "session":
-        series = subject.row.series
+        # Before looking, so that whoever is just booking a session of it is seen.
+        series = lock_course(subject.row.series_id)
         booked = Appointment.objects.upcoming(now=now).filter(session__series=series).select_related("session", "site")
         if (visit := booked.first()) is not None:
             raise WorklistError(

@@ -6,16 +6,17 @@ from uuid import uuid4
 import pytest
 
 from clinic.models import Appointment, Claim, Site
-from clinic.services import booking, course, ripple, series_version, undo
+from clinic.services import booking, course, ripple, series_version, undo, worklist
 from clinic.services.booking import NotBookable, NotChangeable
 from clinic.services.course import Order
+from clinic.services.worklist import WorklistError
 from tests.clinic.test_booking import a_visit
 from tests.clinic.test_locks import beside
 from tests.clinic.test_ripple import series as booked  # noqa: F401
 from tests.clinic.test_ripple import to, visit
 from tests.clinic.test_series_version import change, fixed
 from tests.rows import make
-from tests.world import NOW, at
+from tests.world import LONDON, NOW, at
 from treatments.models import Series, Session
 from treatments.services import protocols
 from treatments.services import series as courses
@@ -111,6 +112,21 @@ def test_a_session_left_out_in_that_moment_is_not_booked(world, series):
     assert not Appointment.objects.exists()
 
 
+def test_a_series_booked_in_that_moment_is_not_declined(world, series):
+    subject = worklist.subject("session", series.sessions.get(number=1).pk)
+
+    answer, _waited = beside(
+        lambda: book(world, 1),
+        lambda: worklist.note(
+            subject=subject, outcome="declined", text="moved", by=world.manager, now=NOW, zone=LONDON, seen=0
+        ),
+    )
+
+    assert isinstance(answer, WorklistError)
+    series.refresh_from_db()
+    assert series.state == "active"
+
+
 def test_a_session_booked_in_that_moment_is_not_dropped_with_the_version(world, series):
     change(world, **fixed(2))
 
@@ -136,3 +152,14 @@ def test_what_is_undone_twice_at_once_is_undone_once(world, series, number):
 
     assert isinstance(answer, NotChangeable)
     assert Appointment.objects.get().starts_at == at("2026-03-03 10:00")
+
+
+def test_a_visit_of_a_series_stopped_in_that_moment_is_not_brought_back(world, booked):  # noqa: F811
+    first = visit(1)
+    for number in (1, 2, 3):
+        booking.cancel(appointment=visit(number), reason="ill", by=world.desk, now=NOW)
+
+    answer, _waited = beside(lambda: stop(world), lambda: undo.undo(appointment=first, by=world.desk, now=NOW))
+
+    assert isinstance(answer, NotChangeable)
+    assert not Appointment.objects.live().exists()

@@ -21,7 +21,7 @@ from clinic.services import outbox
 from clinic.services.transactions import whole
 from patients.errors import Refused
 from patients.models import Patient
-from treatments.models import Maintenance, Session, Treatment
+from treatments.models import Maintenance, Series, Session, Treatment
 from treatments.services import maintenance as cycles
 from treatments.services import series as courses
 from treatments.terms import Phase, phases_from
@@ -239,8 +239,11 @@ def book(*, patient: Patient, visit: Visit, by: User, now: datetime, key: UUID) 
 
 
 def _check_bookable(visit: Visit) -> None:
-    session = visit.session
-    if session is not None and Session.objects.select_for_update(no_key=True).get(pk=session.pk).state != "planned":
+    if visit.session is None:
+        return
+    # Whoever changes the sessions of a series queues on the series.
+    Series.objects.select_for_update(no_key=True).get(sessions=visit.session.pk)
+    if Session.objects.get(pk=visit.session.pk).state != "planned":
         raise NotBookable(_("This session is already recorded."))
 
 

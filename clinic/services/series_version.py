@@ -89,8 +89,6 @@ def move(
 
     def begin() -> Scene:
         locked = ripple.lock_course(series.pk)
-        # Held against a booking that is just being made for one of them.
-        list(Session.objects.select_for_update().filter(series=locked).order_by("pk"))
         found = moving.plan(locked)
         if found.version != version:
             raise NotMovable(_("The protocol has been changed once more meanwhile. Look at the differences again."))

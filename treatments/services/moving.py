@@ -167,24 +167,24 @@ def _opened(terms: Terms, taken: set[int]) -> tuple[MaintenanceRule, ...]:
 def move(*, series: Series, by: User, now: datetime) -> Move:
     """Move `series` to the current version of its protocol. Raises NotMovable.
 
-    The caller has made sure that no session that is dropped is booked. Where nothing is left to attend, the series is
-    complete and its maintenance opens.
+    The caller has locked it, and made sure that no session that is dropped is booked. Where nothing is left to attend,
+    the series is complete and its maintenance opens.
     """
-    locked = Series.objects.select_for_update(no_key=True, of=["self"]).select_related("protocol").get(pk=series.pk)
-    list(Maintenance.objects.select_for_update(no_key=True).filter(series=locked).order_by("pk"))
-    found = plan(locked)
-    _set_rules(locked, found.places)
+    # A cycle is booked, put off and settled without its series.
+    list(Maintenance.objects.select_for_update(no_key=True).filter(series=series).order_by("pk"))
+    found = plan(series)
+    _set_rules(series, found.places)
     for recount in found.recounted:
         _recount(recount)
-    locked.terms_json, locked.protocol_version = found.terms.to_json(), found.version
-    locked.save(update_fields=["terms_json", "protocol_version"])
-    Session.objects.bulk_create(Session(series=locked, number=number) for number in found.added)
+    series.terms_json, series.protocol_version = found.terms.to_json(), found.version
+    series.save(update_fields=["terms_json", "protocol_version"])
+    Session.objects.bulk_create(Session(series=series, number=number) for number in found.added)
     for session in found.dropped:
         _drop(session, found.version, by=by, now=now)
-    if locked.state == SeriesState.COMPLETED:
-        maintenance.open_all(series=locked, now=now)
+    if series.state == SeriesState.COMPLETED:
+        maintenance.open_all(series=series, now=now)
     elif found.dropped and found.terms.sessions.kind != "open_ended":
-        courses.complete_if_all_done(locked, by=by, now=now)
+        courses.complete_if_all_done(series, by=by, now=now)
     return found
 
 

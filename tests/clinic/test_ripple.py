@@ -20,6 +20,7 @@ from tests.clinic.test_booking import a_visit
 from tests.world import LONDON, NOW, TODAY, at
 from treatments import rules
 from treatments.models import Series
+from treatments.services import series as courses
 from treatments.terms import Spacing
 
 WEEKS = Spacing(4, 5, 6, "week")
@@ -561,6 +562,19 @@ class TestTelling:
         carry_out(1, to(1, "2026-03-05 10:00"), "shift", by=world.desk, tell=False)
 
         assert self.said() == []
+
+
+def test_nothing_is_booked_of_a_series_that_was_stopped(world, series):
+    for number in (2, 3):
+        booking.cancel(appointment=visit(number), reason="moved away", by=world.desk, now=NOW)
+    courses.stop(series=series, reason="moved away", by=world.desk, now=NOW)
+    missed = at("2026-03-03 12:00")
+
+    with pytest.raises(NotBookable, match="Nothing is left to book"):
+        carry_out(1, Change(kind="no_show"), "replan", by=world.desk, now=missed)
+
+    carry_out(1, Change(kind="no_show"), by=world.desk, now=missed)
+    assert not Appointment.objects.live().exists()
 
 
 def _closed_on(world, day: str):

@@ -21,7 +21,7 @@ from clinic.services.ripple.scene import Change, Following, Scene, scene_of
 from clinic.services.ripple.telling import tell as tell_of
 from clinic.services.ripple.telling import untold
 from clinic.services.transactions import whole
-from treatments.models import Series, Session
+from treatments.models import Series, SeriesState, Session
 from treatments.services import add_ons
 from treatments.services import series as courses
 
@@ -227,6 +227,8 @@ def _check(outlook: Outlook, *, released: Sequence[int] | None, outside_reason: 
         )
     if released is not None and set(released) != set(outlook.released):
         raise TimeTaken(_("The course has changed meanwhile. Please look at it again."), outlook.released)
+    if outlook.placed and scene.series is not None and scene.series.state != SeriesState.ACTIVE:
+        raise NotBookable(_("Nothing is left to book of this series."))
     changed = {*outlook.moved, *outlook.placed}
     # What waits to be recorded, before the last one attended, is none of this change's business.
     days = {n: c.day for n, c in after.booked.items() if n in changed or not after.anchor or c.day > after.anchor}

@@ -40,8 +40,10 @@ def write(entries: Iterable[Entry], *, name: str, now: datetime) -> bytes:
     calendar.add("version", "2.0")
     calendar.add("method", "PUBLISH")
     calendar.add("x-wr-calname", name)
-    calendar.add("refresh-interval", REFRESH, parameters={"value": "DURATION"})
-    calendar.add("x-published-ttl", icalendar.vDuration(REFRESH).to_ical().decode())
+    # icalendar does not know these, and would write the span of time as Python does.
+    every = icalendar.vDuration(REFRESH)
+    calendar.add("refresh-interval", every, parameters={"value": "DURATION"})
+    calendar.add("x-published-ttl", every.to_ical().decode())
     for entry in entries:
         calendar.add_component(_event(entry, now=now))
     return calendar.to_ical()

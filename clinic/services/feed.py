@@ -18,7 +18,14 @@ from treatments.models import Maintenance, MaintenanceState
 # Older visits fall out of the feed; calendars that took them over may forget them.
 KEEPS = timedelta(days=400)
 AHEAD = (MaintenanceState.SCHEDULED, MaintenanceState.DEFERRED)
-ENDED = (MaintenanceState.DECLINED, MaintenanceState.LAPSED, MaintenanceState.WITHDRAWN)
+# Its whole days are over, also where a visit has taken their place: calendars that show them must be told.
+ENDED = (
+    MaintenanceState.BOOKED,
+    MaintenanceState.ATTENDED,
+    MaintenanceState.DECLINED,
+    MaintenanceState.LAPSED,
+    MaintenanceState.WITHDRAWN,
+)
 
 
 def new_address(*, patient: Patient, now: datetime) -> str:
@@ -52,7 +59,7 @@ def behind(secret: str) -> CalendarFeed | None:
 
 
 def entries(patient: Patient, *, names_treatment: bool, now: datetime) -> list[Entry]:
-    """Every visit, cancelled ones too, and each maintenance that is to be booked, as whole days."""
+    """Every visit, and each maintenance that is to be booked, as whole days; what has ended, as cancelled."""
     visits = (
         patient.appointments.filter(starts_at__gte=now - KEEPS)
         .select_related("site", "treatment")

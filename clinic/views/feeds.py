@@ -16,6 +16,8 @@ from clinic.views.portal_page import own_visit, patient_required, usual_site
 from patients.models import Patient
 
 TYPE = "text/calendar; charset=utf-8"
+# In the session: the secret of an address that was just made, until it has been shown. It is stored nowhere else.
+NEW_ADDRESS = "new_feed_address"
 
 
 @login_not_required
@@ -56,23 +58,23 @@ def visit_file(request: HttpRequest, patient: Patient, pk: int) -> HttpResponse:
 
 @patient_required
 def settings(request: HttpRequest, patient: Patient) -> HttpResponse:
-    """Make a private address, change what it shows, or end it. A new address is shown once, in the answer itself."""
-    context = {"site": usual_site(patient)}
+    """Make a private address, change what it shows, or end it. A new address is shown once.
+
+    The answer to the press leads to the page that shows it: loaded again, it does not make another.
+    """
     if request.method == "POST":
         match request.POST.get("do"):
             case "new":
-                secret = feed.new_address(patient=patient, now=timezone.now())
-                address = request.build_absolute_uri(reverse("portal:feed", args=[secret]))
-                context |= {"address": address, "webcal": f"webcal://{address.partition('://')[2]}"}
+                request.session[NEW_ADDRESS] = feed.new_address(patient=patient, now=timezone.now())
             case "titles":
                 feed.name_treatments(patient=patient, wanted=request.POST.get("names_treatment") == "on")
                 messages.success(request, _("Saved. Calendars show it when they look again, within some hours."))
-                return redirect("portal:calendar")
             case "close":
                 feed.close(patient=patient)
                 messages.success(request, _("The private calendar is closed: its address shows nothing any more."))
-                return redirect("portal:calendar")
-            case _:
-                return redirect("portal:calendar")
-    context["feed"] = CalendarFeed.objects.filter(patient=patient).first()
+        return redirect("portal:calendar")
+    context = {"site": usual_site(patient), "feed": CalendarFeed.objects.filter(patient=patient).first()}
+    if secret := request.session.pop(NEW_ADDRESS, None):
+        address = request.build_absolute_uri(reverse("portal:feed", args=[secret]))
+        context |= {"address": address, "webcal": f"webcal://{address.partition('://')[2]}"}
     return render(request, "portal/calendar.html", context)

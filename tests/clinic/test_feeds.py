@@ -1,11 +1,13 @@
 """Visits for calendar programs: what stands in the file, and who may fetch it."""
 
+import re
 from datetime import UTC, date, datetime
 
 import icalendar
 import pytest
 import time_machine
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.db import IntegrityError, transaction
 from django.test import Client
 
@@ -43,6 +45,11 @@ def fetch(secret: str) -> icalendar.Calendar:
     assert response.status_code == 200
     assert response["Content-Type"] == "text/calendar; charset=utf-8"
     return icalendar.Calendar.from_ical(response.content)
+
+
+def shown(page) -> str:
+    """The secret of the address that the page shows."""
+    return re.search(r'value="[^"]*/my/calendar/([^"]+)\.ics"', page.content.decode())[1]
 
 
 def events(secret: str) -> list[icalendar.Event]:
@@ -126,12 +133,35 @@ def test_maintenance_keeps_its_uid_when_the_clinician_sets_another_day(world, se
     assert after.decoded("dtstart") == date(2026, 7, 1)
 
 
-def test_maintenance_that_is_declined_is_cancelled_and_a_booked_one_is_a_visit(world, secret):
+def test_maintenance_that_is_booked_is_a_visit_and_its_days_are_cancelled_for_as_long_as_it_is(world, secret):
     cycle = completed(world)
+    (before,) = events(secret)[1:]
     visit = book(world, a_visit(world, "2026-08-04 10:00", maintenance=cycle))
-    assert [str(event["uid"]) for event in events(secret)][-1] == str(visit.uid)
+    booked, days = events(secret)[1:]
+
+    assert (str(booked["uid"]), booked["status"]) == (str(visit.uid), "CONFIRMED")
+    assert (days["uid"], days["status"]) == (before["uid"], "CANCELLED")
+    assert days["sequence"] > before["sequence"]
 
     booking.cancel(appointment=visit, reason="ill", by=world.desk, now=NOW)
+    again = events(secret)[-1]
+
+    assert (again["uid"], again["status"]) == (before["uid"], "CONFIRMED")
+    assert again["sequence"] > days["sequence"]
+
+
+def test_maintenance_that_was_attended_stays_cancelled(world, secret):
+    cycle = completed(world)
+    visit = book(world, a_visit(world, "2026-08-04 10:00", maintenance=cycle))
+    booking.attend(appointment=visit, by=world.desk, now=at("2026-08-04 12:00"))
+
+    mine = {str(event["uid"]): str(event["status"]) for event in events(secret) if event["transp"] == "TRANSPARENT"}
+
+    assert sorted(mine.values()) == ["CANCELLED", "CONFIRMED"], "this cycle, and the next"
+
+
+def test_maintenance_that_is_declined_is_cancelled(world, secret):
+    cycle = completed(world)
     cycles.decline(cycle=cycle, reason="", by=world.desk, now=NOW)
 
     assert events(secret)[-1]["status"] == "CANCELLED"
@@ -156,12 +186,26 @@ def test_it_is_said_in_the_patient_s_language(world, secret):
 
 
 def test_the_address_is_shown_once_and_only_its_hash_is_kept(portal, world):
-    page = portal.post("/my/calendar/", {"do": "new"}).content.decode()
-    secret = page.partition("/my/calendar/")[2].partition(".ics")[0]
+    secret = shown(portal.post("/my/calendar/", {"do": "new"}, follow=True))
 
     assert fetch(secret)
     assert secret not in str(CalendarFeed.objects.values_list())
     assert secret not in portal.get("/my/calendar/").content.decode()
+    assert secret not in str([session.get_decoded() for session in Session.objects.all()])
+
+
+def test_the_page_that_shows_the_address_can_be_loaded_again(portal, world):
+    answer = portal.post("/my/calendar/", {"do": "new"})
+    secret = shown(portal.get(answer["Location"]))
+    portal.get(answer["Location"])
+
+    assert fetch(secret)
+
+
+def test_a_new_address_is_made_only_where_it_was_said_what_becomes_of_the_old_one(portal, secret):
+    page = portal.get("/my/calendar/").content.decode()
+
+    assert "ends at once" in page[: page.index("Yes, make a new address")]
 
 
 def test_a_new_address_ends_the_old_one(portal, world, secret):
@@ -206,6 +250,13 @@ def test_one_visit_as_a_file(portal, world):
     (event,) = icalendar.Calendar.from_ical(response.content).walk("VEVENT")
     assert str(event["uid"]) == str(visit.uid)
     assert response["Content-Disposition"] == 'attachment; filename="visit-2026-03-03.ics"'
+
+
+def test_how_often_to_look_is_said_as_calendar_programs_read_it():
+    text = calendar.write([], name="x", now=NOW).decode()
+
+    assert "REFRESH-INTERVAL;VALUE=DURATION:PT4H\r\n" in text
+    assert "X-PUBLISHED-TTL:PT4H\r\n" in text
 
 
 def test_what_is_written_keeps_commas_and_lines_apart():

@@ -258,11 +258,11 @@ def send_fresh(secret: str, *, now: datetime) -> None:
     patient = link.message.patient
     with transaction.atomic():
         Patient.objects.select_for_update(no_key=True).only("pk").get(pk=patient.pk)
-        asked = Message.objects.filter(
-            patient=patient, kind=MessageKind.FRESH_LINK, owed_at__gt=now - timedelta(days=1)
-        ).values_list("owed_at", flat=True)
+        sent = Message.objects.filter(patient=patient, kind=MessageKind.FRESH_LINK, owed_at__gt=now - timedelta(days=1))
+        # One for each visit that was to be booked, at each time of asking.
+        asked = set(sent.values_list("owed_at", flat=True))
         if len(asked) >= FRESH_A_DAY or any(at > now - FRESH_EVERY for at in asked):
             return
-        left = [cycle for cycle in spoken_of(link.message) if is_open(cycle)]
-        if left:
-            outbox.owe_fresh_link(patient=patient, maintenance=left[0], now=now)
+        for cycle in spoken_of(link.message):
+            if is_open(cycle):
+                outbox.owe_fresh_link(patient=patient, maintenance=cycle, now=now)

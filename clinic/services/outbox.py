@@ -87,7 +87,10 @@ def owe_series_change(*, series: Series, counts_from: str, now: datetime, wait: 
 
 
 def owe_fresh_link(*, patient: Patient, maintenance: Maintenance, now: datetime) -> None:
-    """Owe a new link in the place of one that has expired. The patient asked for it, so it needs no opt-in."""
+    """Owe a new link in the place of one that has expired. The patient asked for it, so it needs no opt-in.
+
+    Of those owed to one patient together one is sent, and opens what all of them would.
+    """
     _owe(
         MessageKind.FRESH_LINK,
         patient_id=patient.pk,

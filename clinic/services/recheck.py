@@ -62,6 +62,9 @@ class SaidWith:
 
 Verdict = Send | Postpone | Drop | SaidWith
 
+# What several visits of a patient are told of together, in one message.
+IN_ONE = (MessageKind.AFTERCARE, MessageKind.FRESH_LINK)
+
 
 def said_together() -> str:
     return _("Said together with another message.")
@@ -104,7 +107,7 @@ def verdicts(messages: Sequence[Message], *, now: datetime) -> dict[int, Verdict
     found = {message.pk: _verdict_of_one(message, facts, now) for message in messages}
     found |= _visits_told_once(messages, found)
     found |= _told_with_visits(messages, found, facts, now)
-    found |= _aftercare_in_one(messages, found)
+    found |= _of_a_kind_in_one(messages, found)
     found |= _changes_in_one(messages, found)
     reminders = defaultdict(list)
     for message in messages:
@@ -192,14 +195,14 @@ def _tells_of(notice: Message, message: Message, facts: _Facts) -> bool:
     return notice.series_id == facts.told[message.pk].course
 
 
-def _aftercare_in_one(messages: Sequence[Message], found: dict[int, Verdict]) -> dict[int, Verdict]:
-    """One message for what follows several visits of a patient."""
-    lead: dict[int, int] = {}
+def _of_a_kind_in_one(messages: Sequence[Message], found: dict[int, Verdict]) -> dict[int, Verdict]:
+    """One message for what follows several visits of a patient, and one fresh link for all that is to be booked."""
+    lead: dict[tuple[int, str], int] = {}
     joined: dict[int, Verdict] = {}
     for message in sorted(messages, key=lambda message: -message.handed_over):
-        if message.kind != MessageKind.AFTERCARE or not isinstance(found[message.pk], Send):
+        if message.kind not in IN_ONE or not isinstance(found[message.pk], Send):
             continue
-        first = lead.setdefault(message.patient_id, message.pk)
+        first = lead.setdefault((message.patient_id, message.kind), message.pk)
         if first != message.pk:
             joined[message.pk] = SaidWith(first)
     return joined

@@ -28,8 +28,7 @@ def care(request: HttpRequest, secret: str) -> HttpResponse:
     site = visits[0][0].site if visits else opened.site
     with translation.override(opened.patient.language):
         shown = [(visit, _care(portal_care.of_visit(visit, now=now), behind=behind)) for visit, behind in visits]
-    phone_link = "".join(c for c in site.phone if c.isdigit() or c == "+") if site else ""
-    return page(request, "portal/care_link.html", secret, opened.patient, shown=shown, site=site, phone_link=phone_link)
+    return page(request, "portal/care_link.html", secret, opened.patient, shown=shown, site=site)
 
 
 def _care(whole: Care, *, behind: bool) -> Care:

@@ -19,7 +19,7 @@ from clinic.models import WishClosed
 from clinic.services import links, offers, waiting
 from clinic.services.links import LinkClosed
 from clinic.services.offers import OfferClosed, Opened
-from clinic.views.reminder_link import page, phone_link, without_signing_in
+from clinic.views.reminder_link import page, without_signing_in
 from patients.errors import Refused
 
 
@@ -42,7 +42,7 @@ def _show(request: HttpRequest, secret: str, said: str = "") -> HttpResponse:
 
 def _about(opened: Opened) -> dict[str, object]:
     site = opened.visit.site
-    return {"opened": opened, "visit": opened.visit, "site": site, "phone_link": phone_link(site)}
+    return {"opened": opened, "visit": opened.visit, "site": site}
 
 
 def asked_by_post(answer: Callable[..., HttpResponse | None]) -> Callable[..., HttpResponse]:

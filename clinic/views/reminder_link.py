@@ -65,6 +65,9 @@ def page(request: HttpRequest, template: str, secret: str, patient: Patient | No
     """The page in the patient's language, with no more of the patient than the first name."""
     # No form token: it would set a cookie.
     context |= {"secret": secret, "csrf_token": "", "name": patient.given_name if patient else ""}
+    # Where the page is not about a site it is the same for every link, so that it does not tell whose it was.
+    call = context.get("site") or Site.objects.filter(active=True).exclude(phone="").order_by("pk").first()
+    context |= {"whom_to_call": call, "phone_link": phone_link(call)}
     if patient is None:
         return render(request, template, context)
     with translation.override(patient.language):
@@ -182,7 +185,6 @@ def _about(opened: Opened) -> dict[str, object]:
     site = opened.site
     return {
         "site": site,
-        "phone_link": phone_link(site),
         "booked": [(visit, _own_zone(opened.patient, visit.site, visit)) for visit in opened.booked],
     }
 

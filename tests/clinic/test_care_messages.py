@@ -533,6 +533,7 @@ def test_the_link_shows_the_dates_as_they_are_now_without_signing_in(world, smtp
     assert "from Friday 13 March until your visit" in first.content.decode()
     assert "from Friday 20 March until your visit" in second.content.decode()
     assert not client.cookies
+    assert "css/portal.css" in first.content.decode(), "else the dates run into the words"
     assert first["Referrer-Policy"] == "no-referrer"
     assert "Osei" not in first.content.decode()
 

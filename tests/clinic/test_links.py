@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
 from clinic import links as secrets
-from clinic.models import Appointment, CallRequest, Message, ReminderLink, ReminderStep
+from clinic.models import Appointment, CallRequest, Message, ReminderLink, ReminderStep, Site
 from clinic.services import booking, outbox
 from clinic.services import links as services
 from patients.models import Consent, Patient
@@ -250,6 +250,14 @@ def test_an_expired_link_says_so_and_looks_like_one_that_never_was(expired, phon
         assert without_secret(ask(expired + pressed), expired) == without_secret(ask(NEVER + pressed), NEVER)
 
 
+@pytest.mark.parametrize("pressed", ["", "fresh/"])
+def test_who_has_an_expired_link_can_call(expired, phone, pressed):
+    Site.objects.update(phone="+44 20 7946 0100")
+    ask = phone.post if pressed else phone.get
+
+    assert 'href="tel:+442079460100"' in text(ask(expired + pressed))
+
+
 @pytest.mark.parametrize("action", ["book/", "later/", "call/"])
 def test_nothing_can_be_done_with_an_expired_link(expired, phone, action):
     before = stored()
@@ -268,6 +276,26 @@ def test_a_fresh_link_goes_to_the_stored_address_and_works(expired, phone, smtp_
     assert (mail["To"], mail["Subject"]) == ("amal@example.com", "Harbour: your new link")
     assert link_in(mail) != expired
     assert offered(phone.get(link_in(mail)))
+
+
+def test_a_fresh_link_opens_all_that_the_old_one_did(world, smtp_server, time_machine, phone):
+    # Four, so that one time of asking does not count as one for each.
+    due = [a_cycle(world, DUE) for _cycle in range(4)]
+    agree(world)
+    time_machine.move_to(MORNING, tick=False)
+    outbox.run(now=MORNING)
+    link = link_in(smtp_server.received[-1])
+    for now in (EXPIRED, EXPIRED + timedelta(hours=1)):
+        time_machine.move_to(now, tick=False)
+        smtp_server.received.clear()
+        phone.post(f"{link}fresh/")
+        assert outbox.run(now=now) == {"joined": 3, "sent": 1}
+
+    fresh = link_in(smtp_server.received[-1])
+    assert "3 more visits are due" in text(phone.get(fresh))
+    for _visit in due:
+        phone.post(f"{fresh}book/", confirm_form(phone.get(offered(phone.get(fresh))[0])))
+    assert set(Maintenance.objects.values_list("state", flat=True)) == {"booked"}
 
 
 def test_fresh_links_are_few_and_far_between(expired, phone, smtp_server, time_machine):

@@ -21,6 +21,7 @@ from treatments.models import SeriesState
 
 TO_COME = (AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED)
 HAPPENED = (AppointmentStatus.FULFILLED, AppointmentStatus.NO_SHOW)
+DUE_NOW = ("due", "overdue")
 UPKEEP_AHEAD = ("due", "overdue", "scheduled", "booked", "waiting", "deferred")
 SHOWN_AT_ONCE = 5
 # So long after a visit its aftercare stands on the first page.
@@ -36,6 +37,15 @@ class Upkeep:
     state: str
     meaning: str
     book: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """One thing that comes, and the maintenance to be booked where it is time for that. No day: nobody knows yet."""
+
+    text: str
+    day: date | None = None
+    book: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,8 @@ def course(request: HttpRequest, patient: Patient) -> HttpResponse:
     ]
     upcoming = to_come[0] if to_come else None
     site = upcoming.site if upcoming else _site(appointments)
+    ahead = _ahead(to_come, courses)
+    sooner = [item for item in ahead if upcoming and item.day and item.day < _day(upcoming)]
     context = {
         "patient": patient,
         "next": upcoming,
@@ -81,7 +93,8 @@ def course(request: HttpRequest, patient: Patient) -> HttpResponse:
         "why_not": portal_visit.why_not(upcoming, now=now) if upcoming else "",
         "others": to_come[1:],
         "own_zone": _own_zone(patient, upcoming),
-        "after": _after(to_come, courses),
+        "sooner": sooner,
+        "after": [item for item in ahead if item not in sooner],
         "site": site,
         "phone_link": "".join(c for c in site.phone if c.isdigit() or c == "+") if site else "",
         "strips": [_strip(course, appointments) for course in courses],
@@ -113,31 +126,39 @@ def _aftercare(past: Sequence[Appointment], *, now: datetime) -> Sequence[portal
     return portal_care.of_visit(past[0], now=now).after
 
 
-def _after(to_come: Sequence[Appointment], courses: Sequence[Course]) -> list[str]:
-    """What comes after the next visit: the visit or session that follows, then the nearest maintenance."""
-    said = []
+def _day(visit: Appointment) -> date:
+    return walltime.day_of(visit.starts_at, visit.site.time_zone)
+
+
+def _ahead(to_come: Sequence[Appointment], courses: Sequence[Course]) -> list[Ahead]:
+    """What comes beside the next visit, by day: the visit or session that follows it, and maintenance.
+
+    Of maintenance all that is due now, by its last day; else the nearest.
+    """
+    found = []
     to_book = [step for course in courses for step in course.steps if step.state == "to_book"]
     if len(to_come) > 1:
-        said.append(_("Your visit on %s") % course_view.at(to_come[1]))
+        found.append(Ahead(_("Your visit on %s") % course_view.at(to_come[1]), _day(to_come[1])))
     elif to_book and to_book[0].window:
         window = to_book[0].window
-        said.append(
-            _("%(session)s: to be booked, best between %(first)s and %(last)s")
-            % {
-                "session": to_book[0].label,
-                "first": course_view.in_words(window.earliest),
-                "last": course_view.in_words(window.latest),
-            }
-        )
+        words = _("%(session)s: to be booked, best between %(first)s and %(last)s") % {
+            "session": to_book[0].label,
+            "first": course_view.in_words(window.earliest),
+            "last": course_view.in_words(window.latest),
+        }
+        found.append(Ahead(words, window.earliest))
     elif to_book:
-        said.append(_("%s: to be booked") % to_book[0].label)
+        found.append(Ahead(_("%s: to be booked") % to_book[0].label))
     upkeep = _upkeep_steps(courses)
-    dated = sorted((step for step in upkeep if step.due and not step.day), key=lambda step: step.due.from_)
-    if dated:
-        said.append(_nearest(dated[0]))
+    due_now = [step for step in upkeep if step.state in DUE_NOW and step.due]
+    dated = sorted((step for step in upkeep if step.state == "scheduled" and step.due), key=lambda step: step.due.from_)
+    if due_now:
+        found += [Ahead(_nearest(step), step.due.by, step.maintenance) for step in due_now]
+    elif dated:
+        found.append(Ahead(_nearest(dated[0]), dated[0].due.from_))
     elif any(step.state == "waiting" for step in upkeep):
-        said.append(_("Maintenance: when your clinician decides"))
-    return said
+        found.append(Ahead(_("Maintenance: when your clinician decides")))
+    return sorted(found, key=lambda item: item.day or date.max)
 
 
 def _upkeep_steps(courses: Sequence[Course]) -> list[Step]:

@@ -91,6 +91,37 @@ def test_after_the_series_the_maintenance_date_is_said_with_what_it_means(portal
     assert meaning in page
 
 
+@pytest.mark.parametrize(
+    ("next_visit", "where"),
+    [
+        pytest.param("2026-09-15 10:00", "Before your next visit", id="the visit is later than that"),
+        pytest.param("2026-09-08 10:00", "After it", id="the visit is sooner than that"),
+    ],
+)
+def test_what_is_due_now_stands_with_its_button_before_or_after_the_next_visit(portal, world, next_visit, where):
+    attended(world, sessions(world.a_series(count=1, decision_note="Dr Roe"))[0], "2026-03-03 10:00")
+    Maintenance.objects.update(calculated_by="2026-09-11")
+    book(world, a_visit(world, next_visit))
+
+    with time_machine.travel(at("2026-09-04 10:00"), tick=False):
+        page = text(portal)
+
+    said = page.index("Maintenance is due now, by Fri 11 Sep 2026")
+    headings = ("Before your next visit", "Your next visit<", "After it")
+    assert max((page.rfind(heading, 0, said), heading) for heading in headings)[1] == where
+    assert f'href="/my/maintenance/{Maintenance.objects.get().pk}/book/"' in page[said : said + 250]
+
+
+def test_what_comes_is_listed_by_day(portal, world):
+    attended(world, sessions(world.a_series(count=1, decision_note="Dr Roe"))[0], "2026-03-03 10:00")
+    book(world, a_visit(world, "2026-08-03 10:00"))
+    book(world, a_visit(world, "2026-10-05 10:00"))
+
+    page = text(portal)
+
+    assert page.index("Maintenance: due on Thu 3 Sep 2026") < page.index("Your visit on Mon 5 Oct 2026")
+
+
 def test_a_span_of_days_is_said_from_one_to_the_other(portal, world):
     attended(world, sessions(world.a_series(count=1, decision_note="Dr Roe"))[0], "2026-03-03 10:00")
     Maintenance.objects.update(calculated_by="2026-10-03")

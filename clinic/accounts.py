@@ -11,6 +11,12 @@ class AccountAdapter(DefaultAccountAdapter):
         """Nobody signs up: accounts are made by the clinic."""
         return False
 
+    def render_mail(self, template_prefix, email, context, headers=None):
+        """Answering machines stay silent."""
+        return super().render_mail(
+            template_prefix, email, context, headers={"Auto-Submitted": "auto-generated", **(headers or {})}
+        )
+
     def send_mail(self, template_prefix, email, context) -> None:
         """In the patient's own language, whatever the browser speaks."""
         language = (

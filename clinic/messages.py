@@ -102,6 +102,7 @@ def words(
             "name": patient.given_name,
             "clinic": site.short_name,
             "phone": site.phone,
+            "address": ", ".join(line.strip() for line in site.address.splitlines() if line.strip()),
             "when": when,
             # What the visits of a course have become: the one that is left may be where it was.
             "of_course": message.series_id is not None,
@@ -114,7 +115,7 @@ def words(
         }
         if template := (own or {}).get((message.kind, channel, patient.language)):
             in_text = context | {"when": "\n".join(when), "link": _link(secret, care)}
-            del in_text["due"], in_text["of_course"]
+            del in_text["due"], in_text["of_course"], in_text["address"]
             in_subject = context | {"when": ", ".join(when)}
             # A line break would begin another header.
             subject = " ".join(wording.fill_in(template.subject, in_subject).split())

@@ -186,6 +186,7 @@ def test_the_code_to_sign_in_comes_in_the_patient_s_language(client, patient, se
     client.post("/accounts/login/code/", {"email": patient.email}, headers={"accept-language": "en"})
 
     assert mail.outbox[0].subject.strip() == "Ihr Anmeldecode"
+    assert mail.outbox[0].extra_headers["Auto-Submitted"] == "auto-generated"
     assert "Ihr Code zur Anmeldung:" in mail.outbox[0].body
 
 

@@ -61,5 +61,7 @@ class EarlierOnAPhoneForm(EarlierForm):
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
+        # At the desk it is said of the patient.
+        self.fields["notice_hours"].label = _("Tell me at least")
         for name in ("earliest_time", "latest_time"):
             self.fields[name].widget = forms.TimeInput(attrs={"type": "time"}, format="%H:%M")

@@ -106,6 +106,13 @@ def test_the_clinics_phone_is_given_where_it_has_one(world):
     assert "Questions? Call us: +44 20 7946 0000" in said(world, "change")[1]
 
 
+def test_where_to_go_stands_beneath_the_clinics_name(world):
+    assert said(world, "confirmation")[1].endswith("\nHarbour\n")
+    world.site.address = "1 Quay Street\r\n\nHarbour Town"
+
+    assert said(world, "confirmation")[1].endswith("\nHarbour\n1 Quay Street, Harbour Town\n")
+
+
 @pytest.mark.parametrize(
     ("language", "subject", "sentence"),
     [

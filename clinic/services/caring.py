@@ -11,7 +11,7 @@ from clinic import ladder, walltime
 from clinic.models import Appointment, AppointmentStatus, Message
 from clinic.models.outbox import CARE, MessageKind, said_of
 from treatments import care, rules
-from treatments.models import Series, SeriesState
+from treatments.models import Maintenance, Series, SeriesState
 from treatments.terms import CareInstruction
 
 
@@ -19,10 +19,12 @@ def course_of(visit: Appointment) -> Series | None:
     """The course whose care a visit follows. A visit outside a course has none, nor has another treatment."""
     if visit.session is not None:
         return visit.session.series
-    cycle = visit.maintenance
-    if cycle is not None and visit.treatment_id == cycle.series.protocol.treatment_id:
-        return cycle.series
-    return None
+    return course_of_cycle(visit.maintenance) if visit.maintenance is not None else None
+
+
+def course_of_cycle(cycle: Maintenance) -> Series | None:
+    """The same for a maintenance, booked or not."""
+    return cycle.series if cycle.treatment_id == cycle.series.protocol.treatment_id else None
 
 
 @dataclass(frozen=True, slots=True)

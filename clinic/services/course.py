@@ -47,12 +47,16 @@ class OutsideWindow(NotBookable):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What the desk asks for. `pinned` holds, by session number, what the desk has settled itself."""
+    """What the desk asks for. `pinned` holds, by session number, what the desk has settled itself.
+
+    On the days of `not_on` nothing is free.
+    """
 
     site: Site
     first_day: date
     wishes: Wishes = field(default_factory=Wishes)
     pinned: Mapping[int, Choice] = field(default_factory=dict)
+    not_on: frozenset[date] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +218,9 @@ def propose(
         without=without,
         on={choice.day for choice in pinned.values()} if to_book and pinned.keys() >= set(course.numbers) else None,
     )
+    if order.not_on:
+        days = (replace(day, opening=()) if day.date in order.not_on else day for day in diary.days)
+        diary = replace(diary, days=tuple(days))
     request = Request(
         first=first,
         window_after=lambda day: rules.window_after(course.spacing, day),

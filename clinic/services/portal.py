@@ -5,7 +5,7 @@ many days, or the move is refused. What a patient may not do is said with the nu
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
@@ -19,7 +19,7 @@ from clinic.availability import Availability
 from clinic.models import Appointment, AppointmentStatus, BookingRequest, Resource, Site
 from clinic.planning import Choice
 from clinic.ripple import Effect
-from clinic.services import horizon, ripple, visits
+from clinic.services import horizon, other_treatments, ripple, visits
 from clinic.services.booking import NotBookable, NotChangeable
 from clinic.services.course import Proposal
 from clinic.services.ripple import Change, Outlook, Scene
@@ -122,13 +122,18 @@ def _free_days(scene: Scene, proposal: Proposal, first: date, last: date, *, now
     diary = proposal.request.diary
     visit = proposal.request.visits[proposal.course.numbers.index(scene.number)]
     free = Availability(diary, step=STEP_MINUTES)
+    room = ripple.room_to_shift(scene, to=last, now=now)
+    closed = other_treatments.closed_days_of(scene.appointments[scene.number], since=first)
     people = sorted(diary.practitioners, key=lambda person: person.id != had.practitioner)
     needed = people if any(stretch.practitioner for stretch in visit) else [None]
     soonest = walltime.to_minutes(now + timedelta(hours=scene.site.change_cut_off_hours))
     for ordinal in range(first.toordinal(), last.toordinal() + 1):
         day = date.fromordinal(ordinal)
-        follows = _follows(scene, had, day, now=now)
-        if follows is None:
+        change = Change(kind="move", choice=replace(had, day=day))
+        outlook = _with_later_ones(scene, change, now=now, room=room)
+        if outlook is None or _passes(outlook, day):
+            continue
+        if any(outlook.after.booked[number].day in closed for number in outlook.moved):
             continue
         found: dict[int, Time] = {}
         for person in needed:
@@ -142,16 +147,23 @@ def _free_days(scene: Scene, proposal: Proposal, first: date, last: date, *, now
                     practitioner=proposal.resources.get(person.id) if person else None,
                 )
         if found:
-            yield FreeDay(day=day, times=tuple(found[start] for start in sorted(found)), others_follow=follows)
+            yield FreeDay(
+                day=day,
+                times=tuple(found[start] for start in sorted(found)),
+                others_follow=outlook.following == "shift",
+            )
 
 
-def _follows(scene: Scene, had: Choice, day: date, *, now: datetime) -> bool | None:
-    """Whether later visits have to move along with a move to `day`; None where that day is out of the question."""
-    change = Change(kind="move", choice=Choice(day, had.start, had.practitioner, had.room, had.devices))
+def _with_later_ones(scene: Scene, change: Change, *, now: datetime, room: Proposal | None = None) -> Outlook | None:
+    """The move, with the later visits where they have to move along; None where it cannot be carried out.
+
+    It is the same for every time of a day, so that a day is offered with all of its times or not at all.
+    """
     outlook = ripple.look(scene, change, "only", now=now)
-    if scene.number in outlook.outside or _passes(outlook, day):
-        return None
-    return bool(outlook.outside)
+    if not outlook.outside and _in_order(outlook):
+        return outlook
+    along = ripple.look(scene, change, "shift", now=now, room=room)
+    return None if along.outside or along.impossible else along
 
 
 def _passes(outlook: Outlook, day: date) -> bool:
@@ -162,18 +174,14 @@ def _passes(outlook: Outlook, day: date) -> bool:
 
 def foresee(options: MoveOptions, time: Time, *, now: datetime) -> Outlook:
     """What a move there does to the later visits. Raises NotBookable where they cannot be kept inside their windows."""
-    change = Change(kind="move", choice=time.choice)
-    outlook = ripple.look(options.scene, change, "only", now=now)
-    if not outlook.outside and _in_order(outlook):
-        return outlook
-    along = ripple.look(options.scene, change, "shift", now=now)
-    if along.outside or along.impossible:
+    outlook = _with_later_ones(options.scene, Change(kind="move", choice=time.choice), now=now)
+    if outlook is None:
         raise NotBookable(
             _("Your later visits cannot move along with this day. Please choose another one.")
             + " "
             + please_call(options.scene.site)
         )
-    return along
+    return outlook
 
 
 def _in_order(outlook: Outlook) -> bool:
@@ -274,6 +282,7 @@ def maintenance_times(
         now=now,
         count=count,
         maintenance=cycle,
+        not_on=other_treatments.closed_days_for(cycle, since=start),
     )
     last = cycle.due_by if cycle.due_by and cycle.due_by > cycle.due_from and cycle.due_by >= today else None
     inside = [
@@ -317,6 +326,7 @@ def book_maintenance(
         clock=local.time(),
         now=now,
         maintenance=cycle,
+        not_on=other_treatments.closed_days_for(cycle, since=today),
     )
     return visits.book(
         patient=patient,

@@ -59,6 +59,7 @@ def free_times(
     count: int = 5,
     maintenance: Maintenance | None = None,
     wishes: Wishes | None = None,
+    not_on: frozenset[date] = frozenset(),
 ) -> list[FreeTime]:
     """Up to `count` free times from `first_day` on, the best first, each on another day where there are such days.
 
@@ -69,7 +70,7 @@ def free_times(
     today = walltime.day_of(now, site.time_zone)
     day, last = max(first_day, today), horizon.last_day(today)
     while day <= last:
-        order = Order(site=site, first_day=day, wishes=wishes or Wishes())
+        order = Order(site=site, first_day=day, wishes=wishes or Wishes(), not_on=not_on)
         proposal = courses.propose(course=course, order=order, now=now)
         if choice := proposal.plan.sessions[0].choice:
             return [_free(proposal, found) for found in (choice, *proposal.alternatives(ONE, count=count - 1))]
@@ -87,12 +88,13 @@ def time_at(
     now: datetime,
     maintenance: Maintenance | None = None,
     wishes: Wishes | None = None,
+    not_on: frozenset[date] = frozenset(),
 ) -> FreeTime:
     """The time that somebody names, by the clock of the site; with whom and where follows from what is free.
 
     Raises NotBookable where that time does not exist, has passed or is not free.
     """
-    order = Order(site=site, first_day=day, wishes=wishes or Wishes())
+    order = Order(site=site, first_day=day, wishes=wishes or Wishes(), not_on=not_on)
     _check_day(day, site=site, now=now)
     proposal = courses.propose(course=_course(patient, treatment, maintenance), order=order, now=now)
     return _free(proposal, courses.choice_at(proposal, ONE, day, clock))

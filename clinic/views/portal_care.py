@@ -1,6 +1,6 @@
 """What to do before and after a visit, in the patient's words and with its dates."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -49,6 +49,10 @@ def of_visit(visit: Appointment, *, now: datetime) -> Care:
         after=[_said(line) for line in lines if line.when == "after" and not care.is_over(line, now=now, zone=zone)],
         tell=[_said(line) for line in lines if line.when == "before" and line.action == "ask"],
     )
+
+
+def said(lines: Iterable[Line]) -> list[Said]:
+    return [_said(line) for line in lines]
 
 
 def _said(line: Line) -> Said:

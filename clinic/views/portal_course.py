@@ -15,7 +15,7 @@ from clinic.models import Appointment, AppointmentStatus, Site
 from clinic.services import course_view, screening
 from clinic.services.course_view import Course, Step
 from clinic.views import portal_care, portal_visit
-from clinic.views.portal_page import patient_required
+from clinic.views.portal_page import patient_required, phone_link
 from patients.models import Patient
 from treatments.models import SeriesState
 
@@ -96,7 +96,7 @@ def course(request: HttpRequest, patient: Patient) -> HttpResponse:
         "sooner": sooner,
         "after": [item for item in ahead if item not in sooner],
         "site": site,
-        "phone_link": "".join(c for c in site.phone if c.isdigit() or c == "+") if site else "",
+        "phone_link": phone_link(site),
         "strips": [_strip(course, appointments) for course in courses],
         "upkeep": [_upkeep(step, course) for course in courses for step in _upkeep_steps([course])],
         "past": past[:SHOWN_AT_ONCE],

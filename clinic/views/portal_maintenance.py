@@ -11,10 +11,11 @@ from django.utils.translation import gettext as _
 
 from clinic import walltime
 from clinic.forms.portal import BookForm
-from clinic.services import course_view, portal
+from clinic.services import cautions, course_view, portal
 from clinic.services.booking import NotBookable, TimeTaken
 from clinic.services.course import NoVisitLength
-from clinic.views.portal_page import patient_required, usual_site
+from clinic.views import portal_care
+from clinic.views.portal_page import patient_required, phone_link, usual_site
 from patients.errors import Refused
 from patients.models import Patient
 from treatments.models import Maintenance, MaintenanceState
@@ -66,6 +67,8 @@ def book(request: HttpRequest, patient: Patient, pk: int) -> HttpResponse:
         "please_call": portal.please_call(site),
     }
     if chosen is not None:
+        asks = cautions.of_cycle(cycle, site=site, starts_at=chosen.starts_at, now=now)
+        context |= {"cautions": asks, "said": portal_care.said(asks.begun), "phone_link": phone_link(site)}
         context |= {"chosen": chosen, "form": BookForm(initial={"key": uuid4(), "to": chosen.choice.start})}
         return render(request, "portal/maintenance_confirm.html", context)
     return render(request, "portal/maintenance_book.html", context)

@@ -52,6 +52,11 @@ def own_visit(patient: Patient, pk: int) -> Appointment:
     )
 
 
+def phone_link(site: Site | None) -> str:
+    """The number as a phone dials it."""
+    return "".join(c for c in site.phone if c.isdigit() or c == "+") if site else ""
+
+
 def usual_site(patient: Patient) -> Site | None:
     """Whom to call: the site the patient went to last, else the clinic's first."""
     latest = patient.appointments.select_related("site").order_by("-starts_at", "-pk").first()

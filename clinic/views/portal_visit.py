@@ -1,7 +1,7 @@
 """One visit in the portal: what it is, what to do before and after, and moving or cancelling it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import uuid4
 
@@ -17,12 +17,14 @@ from clinic import walltime
 from clinic.forms.portal import LAST_MINUTE, CancelForm, MoveForm
 from clinic.models import LIVE, Appointment
 from clinic.ripple import Effect
-from clinic.services import course_view, portal, screening
+from clinic.services import cautions, course_view, portal, screening
 from clinic.services.booking import NotBookable, NotChangeable
+from clinic.services.caring import course_of
+from clinic.services.cautions import Cautions
 from clinic.services.portal import MoveOptions, Time
 from clinic.services.ripple import Outlook
 from clinic.views import portal_care, portal_waiting
-from clinic.views.portal_page import own_visit, patient_required
+from clinic.views.portal_page import own_visit, patient_required, phone_link
 from patients.errors import Refused
 from patients.models import Patient
 
@@ -52,6 +54,7 @@ def described(appointment: Appointment, *, now: datetime) -> dict:
         "visit": appointment,
         "zone": appointment.site.time_zone,
         "site": appointment.site,
+        "phone_link": phone_link(appointment.site),
         "number": number(appointment),
         "screening": screening.state(asked),
         "asked": asked,
@@ -125,13 +128,32 @@ def _confirm_move(
     outlook = portal.foresee(options, chosen, now=now)
     form = MoveForm(initial={"key": uuid4(), "sequence": appointment.sequence, "to": chosen.choice.start})
     context = described(appointment, now=now)
+    asks = _cautions(appointment, chosen, now=now)
     context |= {
+        "cautions": asks,
+        "said": portal_care.said(asks.begun),
         "chosen": chosen,
         "form": form,
         "later": _later(outlook),
         "upkeep": _upkeep(appointment, outlook),
     }
     return render(request, "portal/visit_move_confirm.html", context)
+
+
+def _cautions(appointment: Appointment, chosen: Time, *, now: datetime) -> Cautions:
+    course = appointment.session.series if appointment.session else None
+    if course is None and appointment.maintenance is not None:
+        course = appointment.maintenance.series
+    found = cautions.of_time(
+        patient=appointment.patient,
+        follows=course_of(appointment),
+        own=course,
+        site=appointment.site,
+        starts_at=chosen.starts_at,
+        now=now,
+    )
+    # A later time asks for nothing that the visit as it stands does not ask for sooner.
+    return found if chosen.starts_at < appointment.starts_at else replace(found, begun=())
 
 
 def _moved(request: HttpRequest, appointment: Appointment, *, now: datetime) -> HttpResponse:

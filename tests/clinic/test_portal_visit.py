@@ -1,6 +1,7 @@
 """What patients do themselves with a visit: see it, move it, cancel it; and what is refused, in which words."""
 
 import re
+from dataclasses import replace
 from datetime import date
 from uuid import uuid4
 
@@ -8,16 +9,18 @@ import pytest
 import time_machine
 from django.utils.formats import date_format
 
-from clinic.models import Appointment, Message, Site
+from clinic.models import Appointment, Message, Site, WorkingHours
 from clinic.services import booking, portal
 from patients.services import create_account
 from tests.clinic.test_booking import a_visit, book
 from tests.world import LONDON, NOW, at
-from treatments.models import CareInstruction, Maintenance, MaintenanceState
+from treatments.models import CareInstruction, Maintenance, MaintenanceState, Phase, Protocol, Treatment
 
 pytestmark = pytest.mark.django_db
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+# Session, account and patient; visit, its course and screening; the diary for the visit, and for those after it.
+READ_FOR_A_MOVE = 27
 PHONE = "+44 20 7946 0100"
 
 
@@ -66,6 +69,12 @@ def move(client, visit, to: str, **values):
 def start_of(visit) -> str:
     visit.refresh_from_db()
     return f"{visit.starts_at.astimezone(LONDON):%Y-%m-%d %H:%M}"
+
+
+def agreed(world, **terms) -> None:
+    """What courses are started on from now on."""
+    Protocol.objects.update(**terms)
+    world.protocol.refresh_from_db()
 
 
 def attended(world, session, start):
@@ -221,17 +230,122 @@ def test_later_visits_that_still_fit_stay(patients_browser, world, second):
     assert start_of(third) == "2026-04-14 10:00"
 
 
-def test_where_later_visits_cannot_move_along_it_is_refused_with_whom_to_call(patients_browser, world, second):
+def test_a_day_with_which_later_visits_cannot_move_along_is_not_offered(patients_browser, world, second):
     three = second.session.series.sessions.get(number=3)
     third = book(world, a_visit(world, "2026-04-06 10:00", session=three))
     for who in (0, 1):
         book(world, a_visit(world, "2026-04-08 10:00", who=who, where=who, pen=who), world.a_patient())
 
+    days = {start[:10] for start in offered(patients_browser, second)}
+    assert "2026-03-11" not in days
+    assert {"2026-03-10", "2026-03-12"} <= days
+    assert PHONE in page(patients_browser, f"/my/visits/{second.pk}/move/")
     response = move(patients_browser, second, "2026-03-11 11:00")
 
-    assert "Your later visits cannot move along with this day." in words(response)
-    assert PHONE in words(response)
+    assert "not free any more" in words(response)
     assert (start_of(second), start_of(third)) == ("2026-03-09 10:00", "2026-04-06 10:00")
+
+
+def test_every_day_that_is_offered_can_be_carried_out_whatever_has_to_move_along(patients_browser, world, second):
+    three = second.session.series.sessions.get(number=3)
+    book(world, a_visit(world, "2026-04-06 10:00", session=three))
+    # The third session cannot follow to a Thursday, because nobody works then, nor over Easter.
+    world.site.closures.create(starts_at=at("2026-04-03 00:00"), ends_at=at("2026-04-07 00:00"), reason="Easter")
+    WorkingHours.objects.filter(weekday=3).delete()
+
+    first_of_day = {start[:10]: start for start in reversed(offered(patients_browser, second))}
+    for start in first_of_day.values():
+        assert "Is this right?" in page(patients_browser, f"/my/visits/{second.pk}/move/", to=minutes(start)), start
+
+
+@pytest.mark.parametrize("weeks", [6, 12])
+def test_what_is_read_does_not_grow_with_the_days_that_are_asked_about(
+    patients_browser, world, weeks, django_assert_num_queries
+):
+    agreed(world, spacing_max=weeks)
+    one, two, three = sessions(world.a_series())
+    attended(world, one, "2026-02-02 10:00")
+    visit = book(world, a_visit(world, "2026-03-09 10:00", session=two))
+    book(world, a_visit(world, "2026-04-06 10:00", session=three))
+    patients_browser.get(f"/my/visits/{visit.pk}/move/")
+
+    with django_assert_num_queries(READ_FOR_A_MOVE):
+        assert "later visits move along" in page(patients_browser, f"/my/visits/{visit.pk}/move/")
+
+
+# --- Beside other treatments and courses --------------------------------------------------------
+
+
+@pytest.fixture
+def peel(world) -> Treatment:
+    return Treatment.objects.create(name="Peel")
+
+
+def peeled(world, peel, start) -> Appointment:
+    return book(world, replace(a_visit(world, start, who=1, where=1, pen=1), treatment=peel))
+
+
+def test_days_too_near_to_another_treatment_are_not_offered(patients_browser, world, peel):
+    agreed(world, other_treatments_days=3)
+    one, two, _three = sessions(world.a_series())
+    attended(world, one, "2026-02-02 10:00")
+    visit = book(world, a_visit(world, "2026-03-05 10:00", session=two))
+    peeled(world, peel, "2026-03-11 10:00")
+
+    days = {start[:10] for start in offered(patients_browser, visit)}
+
+    assert days & {"2026-03-09", "2026-03-10", "2026-03-11", "2026-03-12", "2026-03-13"} == set()
+    assert {"2026-03-06", "2026-03-16"} <= days
+    assert "not free any more" in words(move(patients_browser, visit, "2026-03-12 10:00"))
+
+
+def test_nor_days_to_which_a_later_visit_would_have_to_move_too_near(patients_browser, world, peel):
+    agreed(world, other_treatments_days=1)
+    one, two, three = sessions(world.a_series())
+    attended(world, one, "2026-02-02 10:00")
+    visit = book(world, a_visit(world, "2026-03-09 10:00", session=two))
+    book(world, a_visit(world, "2026-04-06 10:00", session=three))
+    peeled(world, peel, "2026-04-08 15:00")
+
+    days = {start[:10] for start in offered(patients_browser, visit)}
+
+    assert "2026-03-11" not in days
+    assert {"2026-03-10", "2026-03-12"} <= days
+
+
+def careful(world, days: int, text: str = "No sunbathing") -> None:
+    CareInstruction.objects.create(
+        protocol=world.protocol,
+        position=1,
+        when="before",
+        action="avoid",
+        text=text,
+        offset=days,
+        unit="day",
+        bound="at_least",
+    )
+
+
+BEGUN = "something to do or to avoid that should have begun by now"
+
+
+@pytest.mark.parametrize(
+    ("to", "warned"),
+    [
+        pytest.param("2026-03-06 10:00", True, id="sooner, and its care began before today"),
+        pytest.param("2026-03-11 10:00", False, id="later than the visit stands"),
+    ],
+)
+def test_care_that_should_have_begun_is_said_before_a_move(patients_browser, world, to, warned):
+    careful(world, 7)
+    one, two, _three = sessions(world.a_series())
+    attended(world, one, "2026-02-02 10:00")
+    visit = book(world, a_visit(world, "2026-03-10 10:00", session=two))
+
+    text = page(patients_browser, f"/my/visits/{visit.pk}/move/", to=minutes(to))
+
+    assert (BEGUN in text) is warned
+    assert ("from Friday 27 February until your visit</span>No sunbathing" in text) is warned
 
 
 @pytest.mark.parametrize(
@@ -413,6 +527,63 @@ def test_maintenance_is_offered_in_its_days_and_booked(patients_browser, world, 
     assert f"Booked: {at_}." in words(response)
     cycle.refresh_from_db()
     assert cycle.state == MaintenanceState.BOOKED
+
+
+def test_maintenance_is_not_offered_on_days_too_near_to_another_treatment(patients_browser, world, peel):
+    agreed(world, other_treatments_days=10)
+    attended(world, sessions(world.a_series(count=1, decision_note="Dr Roe"))[0], "2025-10-02 10:00")
+    Maintenance.objects.update(calculated_by="2026-05-02")
+    cycle = Maintenance.objects.get()
+    peeled(world, peel, "2026-04-08 10:00")
+
+    assert min(map(day_of, offers(patients_browser, cycle))) == date(2026, 4, 20)
+    for first in ("2026-04-02", "2026-04-15"):
+        assert min(map(day_of, offers(patients_browser, cycle, **{"from": first}))) == date(2026, 4, 20)
+    sent = {"key": str(uuid4()), "to": minutes("2026-04-15 10:00")}
+    response = patients_browser.post(f"/my/maintenance/{cycle.pk}/book/", sent, follow=True)
+    assert "Nothing is free then" in words(response)
+
+
+def test_nor_too_near_to_what_asks_for_it_of_others(patients_browser, world, peel):
+    """The other course's own terms count as well."""
+    attended(world, sessions(world.a_series(count=1, decision_note="Dr Roe"))[0], "2025-10-02 10:00")
+    Maintenance.objects.update(calculated_by="2026-05-02", treatment=peel)
+    Phase.objects.create(treatment=peel, position=1, name="Peel", minutes=30, occupies_practitioner=True)
+    for practitioner in world.practitioners:
+        practitioner.treatments.add(peel)
+    agreed(world, other_treatments_days=10)
+    book(world, a_visit(world, "2026-04-08 10:00", session=sessions(world.a_series())[0]))
+
+    assert min(map(day_of, offers(patients_browser, Maintenance.objects.get()))) == date(2026, 4, 20)
+
+
+@pytest.mark.parametrize(
+    ("today", "warned"), [pytest.param("2026-03-23", False, id="in time"), pytest.param("2026-03-25", True, id="late")]
+)
+def test_care_that_should_have_begun_is_said_before_maintenance_is_booked(patients_browser, world, today, warned):
+    careful(world, 10)
+    attended(world, sessions(world.a_series(count=1, decision_note="Dr Roe"))[0], "2025-10-02 10:00")
+    cycle = Maintenance.objects.get()
+
+    with time_machine.travel(at(f"{today} 10:00"), tick=False):
+        first = offers(patients_browser, cycle)[0]
+        text = page(patients_browser, f"/my/maintenance/{cycle.pk}/book/", to=first)
+
+    assert day_of(first) == date(2026, 4, 2)
+    assert (BEGUN in text) is warned
+    assert ("from Monday 23 March until your visit</span>No sunbathing" in text) is warned
+
+
+@pytest.mark.parametrize("done", [True, False], ids=["has begun", "has not begun"])
+def test_another_course_under_way_is_said_before_maintenance_is_booked(patients_browser, world, cycle, done):
+    running = world.a_series()
+    if done:
+        attended(world, sessions(running)[0], "2026-02-24 10:00")
+
+    text = page(patients_browser, f"/my/maintenance/{cycle.pk}/book/", to=offers(patients_browser, cycle)[0])
+
+    assert ("Your course “Microneedling” is still under way then." in text) is done
+    assert (PHONE in text) is done
 
 
 def test_later_days_are_offered_on_request_and_never_after_the_window(patients_browser, cycle):

@@ -8,7 +8,7 @@ from clinic.services.ripple.carrying_out import (
     lock_course,
     missed,
 )
-from clinic.services.ripple.outlook import Outlook, look
+from clinic.services.ripple.outlook import Outlook, look, room_to_shift
 from clinic.services.ripple.places import options, place_then
 from clinic.services.ripple.scene import Change, Following, Scene, scene_of, scene_of_series, scene_of_session
 from clinic.services.ripple.staying import stay_with
@@ -27,6 +27,7 @@ __all__ = [
     "missed",
     "options",
     "place_then",
+    "room_to_shift",
     "scene_of",
     "scene_of_series",
     "scene_of_session",

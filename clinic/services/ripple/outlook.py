@@ -94,19 +94,21 @@ def look(
     now: datetime,
     picks: Mapping[int, Choice] | None = None,
     open_too: bool = False,
+    room: Proposal | None = None,
 ) -> Outlook:
     """What `change` would come to. Stores nothing.
 
     With `picks`, the later visits that get another time get the one given there, by number, as a page has shown it;
     without, it is looked for. To plan again concerns what was booked, and what the change itself leaves or makes
-    without a time; with `open_too` also later sessions that were still to book.
+    without a time; with `open_too` also later sessions that were still to book. With `room`, which `room_to_shift`
+    reads once for many changes, the diary is not read again.
     """
     after = _changed(scene, change)
-    later = [n for n in after.booked if n > scene.number and can_follow(scene, n, now)]
+    later = _followers(scene, after, now)
     stuck: tuple[int, ...] = ()
     proposal = None
     if following.startswith("shift") and picks is None:
-        after, stuck = _shifted(scene, after, change, later, now)
+        after, stuck = _shifted(scene, after, change, later, now, room)
         if following != "shift":
             after = replace(after, booked={n: c for n, c in after.booked.items() if n not in stuck})
         if following == "shift_replan" and stuck:
@@ -199,21 +201,38 @@ def _outside(outlook: Outlook, before: Sequence[Stand], standing: Sequence[Stand
     return tuple(s.number for s in standing if s.breaks and not decided(s.number))
 
 
+def _followers(scene: Scene, course: Course, now: datetime) -> list[int]:
+    """Numbers of the later visits that can be moved too."""
+    return [n for n in course.booked if n > scene.number and can_follow(scene, n, now)]
+
+
+def room_to_shift(scene: Scene, *, to: date, now: datetime) -> Proposal | None:
+    """The diary as far as the later visits would go with moves to any day until `to`; None where there are none."""
+    later = _followers(scene, scene.course, now)
+    had = scene.course.booked.get(scene.number)
+    return _room(scene, scene.course, had, later, to, now) if had is not None and later else None
+
+
+def _room(scene: Scene, course: Course, like: Choice, later: Sequence[int], to: date, now: datetime) -> Proposal:
+    by = to - scene.course.booked[scene.number].day
+    return planned.propose(
+        course=course,
+        order=order_like(scene, like, now),
+        now=now,
+        until=max(scene.course.booked[n].day for n in later) + by,
+        without=leaving(scene, later),
+    )
+
+
 def _shifted(
-    scene: Scene, after: Course, change: Change, later: Sequence[int], now: datetime
+    scene: Scene, after: Course, change: Change, later: Sequence[int], now: datetime, room: Proposal | None
 ) -> tuple[Course, tuple[int, ...]]:
     """Every later visit by the same number of days, at its own time of day."""
     assert change.choice is not None
     if scene.number not in scene.course.booked or not later:
         return after, ()
     by = change.choice.day - scene.course.booked[scene.number].day
-    proposal = planned.propose(
-        course=after,
-        order=order_like(scene, change.choice, now),
-        now=now,
-        until=max(scene.course.booked[n].day for n in later) + by,
-        without=leaving(scene, later),
-    )
+    proposal = room or _room(scene, after, change.choice, later, change.choice.day, now)
     booked, impossible = dict(after.booked), []
     zone = scene.site.time_zone
     for number in sorted(later):

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from clinic import links, walltime
 from clinic.models import Appointment, BookingRequest, CallRequest, Message, ReminderLink, Site
 from clinic.models.outbox import MessageKind
-from clinic.services import outbox, visits
+from clinic.services import other_treatments, outbox, visits
 from clinic.services.booking import BookingError, NotBookable
 from clinic.services.visits import FreeTime
 from patients import services as patients
@@ -63,6 +63,36 @@ class Opened:
     def open(self) -> list[tuple[int, Maintenance]]:
         """What can be booked, by its place among the cycles: a place says nothing to a stranger, and a key might."""
         return [(place, cycle) for place, cycle in enumerate(self.cycles) if is_open(cycle)]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the patient has answered already: to be called, to be left in peace until a day, to hear no more of it."""
+
+    call: bool
+    until: date | None
+    stopped: bool
+
+    def __bool__(self) -> bool:
+        return self.call or self.until is not None or self.stopped
+
+
+def said(opened: Opened, *, now: datetime) -> Said:
+    """How the answers stand, whichever way they were given."""
+    today = walltime.day_of(now, opened.site.time_zone if opened.site else settings.TIME_ZONE)
+    # None where a cycle is not put off: then what is due is not.
+    until = [cycle.deferred_until for _place, cycle in opened.open]
+    return Said(
+        call=CallRequest.objects.waiting().filter(patient=opened.patient).exists(),
+        until=max(until) if until and all(day and day > today for day in until) else None,
+        stopped=has_stopped(opened.patient),
+    )
+
+
+def has_stopped(patient: Patient) -> bool:
+    """Whether the patient said no to reminders of maintenance, and has left no way open for them."""
+    latest = list(patient.consents.filter(purpose=Purpose.RECALL).in_force())
+    return bool(latest) and not any(consent.granted for consent in latest)
 
 
 def find(secret: str) -> ReminderLink | None:
@@ -121,6 +151,7 @@ def times(opened: Opened, place: int, *, now: datetime) -> list[FreeTime]:
         now=now,
         count=OFFERED,
         maintenance=cycle,
+        not_on=other_treatments.closed_days_for(cycle, since=first),
     )
     inside = [time for time in found if time.choice.day <= last]
     return sorted(inside or found, key=lambda time: time.starts_at)
@@ -144,6 +175,7 @@ def time_at(opened: Opened, place: int, start: datetime, *, now: datetime) -> Fr
         clock=local.time(),
         now=now,
         maintenance=cycle,
+        not_on=other_treatments.closed_days_for(cycle, since=local.date()),
     )
     # A time before the window is not offered, so it was typed into the address.
     if found.choice.day < cycle.due_from:

@@ -23,10 +23,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from clinic import walltime
 from clinic.models import Appointment, Site
 from clinic.models.outbox import MessageKind
-from clinic.services import links
+from clinic.services import cautions, links
 from clinic.services.booking import BookingError
 from clinic.services.course import NoVisitLength
 from clinic.services.links import LinkClosed, Opened
+from clinic.views.portal_page import phone_link
 from patients.models import Patient
 
 # Times in addresses and forms.
@@ -81,7 +82,7 @@ def due(request: HttpRequest, secret: str) -> HttpResponse:
     return _due(request, secret)
 
 
-def _due(request: HttpRequest, secret: str, said: str = "") -> HttpResponse:
+def _due(request: HttpRequest, secret: str, refused: str = "") -> HttpResponse:
     now = timezone.now()
     try:
         opened = links.open_(secret, now=now)
@@ -90,7 +91,7 @@ def _due(request: HttpRequest, secret: str, said: str = "") -> HttpResponse:
     if opened.message.kind == MessageKind.EARLIER:
         # The address in a text message is short, and the same for all kinds.
         return redirect("link:earlier", secret)
-    context = _about(opened) | {"said": said}
+    context = _about(opened) | {"refused": refused, "said": links.said(opened, now=now)}
     if not opened.open:
         return page(request, "portal/due_settled.html", secret, opened.patient, **context)
     place, cycle = opened.open[0]
@@ -101,6 +102,7 @@ def _due(request: HttpRequest, secret: str, said: str = "") -> HttpResponse:
             "after_window": bool(times) and times[0].choice.day > links.window(cycle, opened.site, now=now)[1],
         }
     context |= {"place": place, "further": len(opened.open) - 1, "weeks": links.LATER_WEEKS}
+    context["has_phone"] = bool(opened.patient.phone)
     return page(request, "portal/due.html", secret, opened.patient, **context)
 
 
@@ -118,8 +120,10 @@ def time(request: HttpRequest, secret: str) -> HttpResponse:
     except LinkClosed:
         return _due(request, secret)
     except BookingError:
-        return _due(request, secret, said=_("This time has just been taken. These are free:"))
+        return _due(request, secret, refused=_("This time has just been taken. These are free:"))
+    asks = cautions.of_cycle(opened.cycles[place], site=opened.site, starts_at=free.starts_at, now=now)
     context = _about(opened) | {"time": free, "start": start.strftime(FORMAT), "place": place, "key": uuid.uuid4()}
+    context["cautions"] = asks
     return page(request, "portal/due_confirm.html", secret, opened.patient, **context)
 
 
@@ -135,7 +139,7 @@ def book(request: HttpRequest, secret: str) -> HttpResponse:
     except LinkClosed:
         return _due(request, secret)
     except BookingError:
-        return _due(request, secret, said=_("Somebody was a moment faster, and this time is taken. These are free:"))
+        return _due(request, secret, refused=_("Somebody was a moment faster, and this time is taken. These are free:"))
     return redirect("link:due", secret)
 
 
@@ -187,10 +191,6 @@ def _about(opened: Opened) -> dict[str, object]:
         "site": site,
         "booked": [(visit, _own_zone(opened.patient, visit.site, visit)) for visit in opened.booked],
     }
-
-
-def phone_link(site: Site | None) -> str:
-    return "".join(c for c in site.phone if c.isdigit() or c == "+") if site else ""
 
 
 def _own_zone(patient: Patient, site: Site, visit: Appointment):

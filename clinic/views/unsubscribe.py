@@ -20,4 +20,6 @@ def stop(request: HttpRequest, secret: str) -> HttpResponse:
         # What never was a link gets the same answer, so that nobody learns which are.
         links.stop(secret, now=timezone.now())
     link = links.find(secret)
-    return page(request, "portal/unsubscribe.html", secret, link.message.patient if link else None, done=done)
+    patient = link.message.patient if link else None
+    done = done or (patient is not None and links.has_stopped(patient))
+    return page(request, "portal/unsubscribe.html", secret, patient, done=done)

@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -19,8 +20,10 @@ from tests.clinic.test_messages import CLINICAL
 from tests.clinic.test_outbox import a_cycle, agree
 from tests.test_access import changed, stored
 from tests.world import NOW, at, merged_into
-from treatments.models import Maintenance
+from treatments.models import Maintenance, Series
 from treatments.services import maintenance as cycles
+from treatments.services import series as courses
+from treatments.terms import CareInstruction
 
 DUE = "2026-06-01"
 MORNING = at("2026-06-01 09:00")
@@ -220,6 +223,45 @@ def test_who_has_no_phone_is_told_so(reminded, link, phone):
     assert "calls the number" in text(phone.post(f"{link}call/"))
 
 
+ANSWERS = {"call/": "Please call me", "later/": "Put it off", "stop/": "Stop these reminders"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        pytest.param("call/", "You asked us to call you.", id="call me"),
+        pytest.param("later/", "We leave you in peace until Mon 29 Jun 2026", id="later"),
+        pytest.param("stop/", "We do not remind you of your next visit any more.", id="stop"),
+    ],
+)
+def test_what_was_answered_is_shown_with_the_other_possibilities_below(reminded, link, phone, answer, says):
+    assert says not in text(phone.get(link))
+    phone.post(f"{link}{answer}", {"weeks": "4"})
+    page = text(phone.get(link))
+
+    assert page.index("What you have told us") < page.index(says) < page.index("Choose a time after all?")
+    assert len(offered(phone.get(link))) == 5
+    assert {name: words in page for name, words in ANSWERS.items()} == {name: name != answer for name in ANSWERS}
+
+
+def test_who_has_answered_everything_can_still_book(reminded, link, phone):
+    for answer in ANSWERS:
+        phone.post(f"{link}{answer}", {"weeks": "4"})
+
+    assert "What else you can do" not in text(phone.get(link))
+    assert "Done" in text(phone.get(f"{link}stop/"))
+    assert book_first(phone, link)
+
+
+def test_an_answer_that_is_over_is_not_shown_any_more(reminded, link, phone, time_machine):
+    phone.post(f"{link}later/", {"weeks": "2"})
+    phone.post(f"{link}call/")
+    CallRequest.objects.update(done_at=MORNING, done_by=reminded.desk)
+    time_machine.move_to(MORNING + 15 * DAY, tick=False)
+
+    assert "What you have told us" not in text(phone.get(link))
+
+
 @pytest.mark.parametrize("state", ["declined", "lapsed", "withdrawn"])
 def test_what_is_settled_otherwise_is_said_to_be(reminded, link, phone, state):
     Maintenance.objects.update(state=state, settled_at=NOW, settled_by=reminded.desk)
@@ -397,6 +439,20 @@ def test_the_pages_show_the_first_name_and_nothing_clinical(reminded, link, phon
     said = " ".join(text(page) for page in pages) + time + link
     assert "Hello Amal" in said
     assert [word for word in [*CLINICAL, "Osei", "amal@example.com"] if word in said] == []
+
+
+def test_what_should_have_begun_and_a_course_under_way_are_said_without_naming_them(reminded, link, phone):
+    series = reminded.cycle.series
+    terms = replace(series.terms, care=(CareInstruction("before", "avoid", "No sunbathing", offset=10, unit="day"),))
+    Series.objects.filter(pk=series.pk).update(terms_json=terms.to_json())
+    running = reminded.a_series()
+    courses.attend(session=running.sessions.first(), on=date(2026, 5, 20), by=reminded.desk, now=MORNING)
+
+    page = text(phone.get(offered(phone.get(link))[0]))
+
+    assert "something to do or to avoid that should have begun by now" in page
+    assert "Another course of yours is still under way then." in page
+    assert [word for word in [*CLINICAL, "sunbathing"] if word in page] == []
 
 
 def test_no_cache_keeps_it_and_no_site_learns_of_it(reminded, link, phone):

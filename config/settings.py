@@ -170,6 +170,11 @@ PASSWORD_HASHERS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_ADAPTER = "clinic.accounts.AccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "clinic.forms.sign_in.PasswordForm",
+    "request_login_code": "clinic.forms.sign_in.CodeForm",
+    "reset_password": "clinic.forms.sign_in.ForgottenForm",
+}
 ACCOUNT_LOGIN_METHODS = {"email"}
 # Nobody signs up; without "password1" allauth would take the password out of the sign-in form too.
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date, datetime
 
 from allauth.account.models import EmailAddress
@@ -154,8 +155,31 @@ def consent_in_force(patient: Patient, purpose: str, channel: str) -> Consent | 
 
 
 @transaction.atomic
-def create_account(*, patient: Patient, by: User, now: datetime) -> User:
-    """Let `patient` sign in, by a code sent to their e-mail address.
+def account_at_first_sign_in(*, email: str, now: datetime) -> User | None:
+    """The account, made now, of the one patient who has this address; for somebody who asks for a code to sign in.
+
+    None where no patient has it or several do, which is for the desk to settle; where the patient has an account, be it
+    closed; and where the address is that of another account, as of somebody who works here.
+    """
+    # Locked, so that it is this patient's address until the account is made.
+    found = list(
+        Patient.objects.current()
+        .alias(email_lower=Lower("email"))
+        .filter(email_lower=email.lower())
+        .exclude(email="")
+        .order_by("pk")
+        .select_for_update(no_key=True, of=["self"])[:2]
+    )
+    if len(found) != 1:
+        return None
+    with suppress(AccountNotPossible):
+        return create_account(patient=found[0], by=None, now=now)
+    return None
+
+
+@transaction.atomic
+def create_account(*, patient: Patient, by: User | None, now: datetime) -> User:
+    """Let `patient` sign in, by a code sent to their e-mail address. `by` is None where nobody of the clinic did it.
 
     Raises AccountNotPossible where the patient has an account, was merged into another or has no e-mail address, or
     where another account has this address.

@@ -2,11 +2,31 @@
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 
 from patients.models import Patient
 
 
 class AccountAdapter(DefaultAccountAdapter):
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "account_inactive": _("This account is closed. Call the clinic if you think it should be open."),
+        "email_password_mismatch": _("E-mail address or password are not correct."),
+        "enter_current_password": _("Enter the password that you have now."),
+        "incorrect_code": _("This code is not correct. Look at it again, and type it as it stands there."),
+        "incorrect_password": _("This password is not correct."),
+        "invalid_login": _("Enter your e-mail address."),
+        "invalid_or_expired_key": _("This link is not valid any more."),
+        "invalid_password_reset": _("This link is not valid any more. Ask for a new one."),
+        "rate_limited": _("That was too often in a short time. Wait a minute, then try again."),
+        "too_many_login_attempts": _("There were too many tries. Wait a few minutes, then try again."),
+    }
+
+    def add_message(self, request, level, message_template=None, message_context=None, extra_tags="", message=None):
+        """allauth says of a code that has ended what it says of too many tries. But a new code can be had at once."""
+        if message == self.error_messages["too_many_login_attempts"]:
+            message = _("The code was wrong three times, so it has ended. Ask for a new one.")
+        super().add_message(request, level, message_template, message_context, extra_tags, message)
+
     def is_open_for_signup(self, request) -> bool:
         """Nobody signs up: accounts are made by the clinic."""
         return False

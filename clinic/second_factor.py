@@ -4,6 +4,7 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 from django_htmx.http import HttpResponseClientRedirect
 
 from clinic.services import second_factor
@@ -33,6 +34,13 @@ class LeadToSetUp:
 
 
 class MFAAdapter(DefaultMFAAdapter):
+    error_messages = DefaultMFAAdapter.error_messages | {
+        "cannot_delete_authenticator": _("The clinic asks everybody who works here for a second factor."),
+        "cannot_generate_recovery_codes": _("Set up the second factor first."),
+        "incorrect_code": _("This code is not correct. Look at it again, and type it as it stands there."),
+        "unverified_email": _("Confirm your e-mail address first: sign in again, and a link comes by e-mail."),
+    }
+
     def can_delete_authenticator(self, authenticator) -> bool:
         """While it is required nobody of the staff takes off their own; an admin does, where a phone is lost."""
         return not (authenticator.user.is_staff and second_factor.is_required())

@@ -33,23 +33,28 @@ CONTEXT = "\x04"
 # What patients read: pages, mails, sign-in, and the refusals of what they can do.
 TEMPLATES = [
     path
-    for folder in ("portal", "messages", "account", "partials")
+    for folder in ("portal", "messages", "account", "mfa", "partials")
     for path in sorted((ROOT / "templates" / folder).rglob("*.*"))
     if path.suffix in (".html", ".txt")
-] + [ROOT / "templates" / name for name in ("base.html", "403.html", "403_csrf.html", "404.html", "500.html")]
+] + [
+    ROOT / "templates" / name for name in ("base.html", "403.html", "403_csrf.html", "404.html", "429.html", "500.html")
+]
 MODULES = [
     *sorted((ROOT / "clinic/views").glob("portal_*.py")),
     *(
         ROOT / name
         for name in (
+            "clinic/accounts.py",
             "clinic/messages.py",
             "clinic/forms/portal.py",
+            "clinic/forms/sign_in.py",
             "clinic/views/care_link.py",
             "clinic/forms/waiting.py",
             "clinic/views/feeds.py",
             "clinic/views/offer_link.py",
             "clinic/views/reminder_link.py",
             "clinic/views/unsubscribe.py",
+            "clinic/second_factor.py",
             "clinic/services/booking.py",
             "clinic/services/course.py",
             "clinic/services/course_view.py",

@@ -82,7 +82,7 @@ def test_a_wrong_code_is_refused_beside_the_field_and_lets_nobody_in(world, requ
 
     response = client.post(SET_UP, {"code": "000000"})
 
-    assert "Incorrect code." in response.content.decode()
+    assert "This code is not correct." in response.content.decode()
     assert client.get(reverse("desk:home")).status_code == 302
 
 

@@ -43,13 +43,15 @@ def own_words() -> Own:
 class About:
     """What a message is about: visits at this site that start then, or so many that are due.
 
-    With `care` it leads to what is to be done before or after them; `answer_by` is when an offer ends.
+    With `care` it leads to what is to be done before or after them; with `questions` it asks for answers before them;
+    `answer_by` is when an offer ends.
     """
 
     site: Site
     starts: Sequence[datetime] = ()
     due: int = 1
     care: bool = False
+    questions: bool = False
     answer_by: datetime | None = None
 
 
@@ -85,7 +87,15 @@ def email(message: Message, about: About, *, secret: str = "", own: Own | None =
 def sms(message: Message, about: About, *, secret: str = "", own: Own | None = None) -> str:
     """The text message that `message` is. Accents are taken off where that makes it cost less."""
     subject, text = words(message, about, secret=secret, own=own, channel=Channel.SMS)
-    return gsm.plain(text.strip() if not subject else f"{subject}. {_link(secret, about.care)}")
+    if not subject:
+        return gsm.plain(text.strip())
+    link = _link(secret, about.care)
+    if about.questions:
+        with translation.override(message.patient.language):
+            asking = gsm.plain(f"{subject}. {_('Please answer a few questions:')} {link}")
+        if gsm.parts(asking) <= settings.SMS_PARTS:
+            return asking
+    return gsm.plain(f"{subject}. {link}")
 
 
 def words(
@@ -112,10 +122,11 @@ def words(
             "book": book,
             "stop": stop,
             "care": about_care,
+            "questions": about.questions,
         }
         if template := (own or {}).get((message.kind, channel, patient.language)):
             in_text = context | {"when": "\n".join(when), "link": _link(secret, care)}
-            del in_text["due"], in_text["of_course"], in_text["address"]
+            del in_text["due"], in_text["of_course"], in_text["address"], in_text["questions"]
             in_subject = context | {"when": ", ".join(when)}
             # A line break would begin another header.
             subject = " ".join(wording.fill_in(template.subject, in_subject).split())
@@ -123,6 +134,8 @@ def words(
             if about_care and channel == Channel.EMAIL and "care" not in wording.variables(template.text):
                 # What this mail says for another one, whatever its own words are.
                 text += render_to_string("messages/_care.txt", context)
+            if about.questions and channel == Channel.EMAIL:
+                text += render_to_string("messages/_questions.txt", context)
             return subject, text.strip() + "\n"
         text = render_to_string(f"messages/{message.kind}.txt", context)
         several = len(when) != 1 or message.series_id is not None

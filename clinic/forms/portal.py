@@ -38,12 +38,22 @@ class BookForm(PressForm):
 
 
 class QuestionsForm(forms.Form):
-    """One yes or no for each question, and room for a word about it."""
+    """One yes or no for each question that is open, and room for a word about it; where none is, for each other.
+
+    A press that arrives twice answers the same questions twice, though they are not open any more.
+    """
 
     def __init__(self, *args, asked: Sequence[Asked], **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.asked = asked
-        for place, one in enumerate(asked):
+        answered = {place for place in range(len(asked)) if f"answer-{place}" in self.data}
+        again = not answered and not any(one.open for one in asked)
+        # By its place among all questions, so that it keeps its name when others are settled.
+        self.places = {
+            place: one
+            for place, one in enumerate(asked)
+            if one.open or (one.open_from is None and (again or place in answered))
+        }
+        for place, one in self.places.items():
             self.fields[f"answer-{place}"] = forms.TypedChoiceField(
                 label=one.question.text,
                 choices=[("yes", _("Yes")), ("no", _("No"))],
@@ -64,5 +74,5 @@ class QuestionsForm(forms.Form):
         values = self.cleaned_data
         return {
             one.question.text: (values[f"answer-{place}"], values[f"note-{place}"])
-            for place, one in enumerate(self.asked)
+            for place, one in self.places.items()
         }

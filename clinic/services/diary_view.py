@@ -45,10 +45,8 @@ FINGERPRINT = """
         UNION ALL
         SELECT 'answer ' || answer.id
         FROM clinic_appointment visit
-        LEFT JOIN treatments_session session ON session.id = visit.session_id
-        LEFT JOIN treatments_maintenance maintenance ON maintenance.id = visit.maintenance_id
-        JOIN clinic_screeninganswer answer
-        ON answer.series_id = coalesce(session.series_id, maintenance.series_id)
+        JOIN treatments_series series ON series.patient_id = visit.patient_id
+        JOIN clinic_screeninganswer answer ON answer.series_id = series.id
         WHERE visit.site_id = %(site)s AND visit.starts_at >= %(start)s AND visit.starts_at < %(end)s
         UNION ALL
         SELECT 'closure ' || xmin || ctid FROM clinic_closure
@@ -218,7 +216,7 @@ def _visits(site: Site, start: datetime, end: datetime, *, by: str, now: datetim
         )
     )
     found = list(found)
-    flags = screening.states(values[0] for values in found) if found else {}
+    flags = screening.states((values[0] for values in found), now=now) if found else {}
     return [_visit(values, zone, now, flags.get(values[0])) for values in found]
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -26,13 +26,17 @@ from clinic.models import (
     WorklistNote,
 )
 from clinic.models.outbox import REMINDERS, TELL_OF_VISITS, MessageKind, StepChannel, StepSubject, edition_of, said_of
-from clinic.services import caring, reaching
+from clinic.services import caring, reaching, screening
 from clinic.services.caring import Told
+from clinic.services.missing import ANSWERS_MISSED_FROM
 from clinic.services.openings import why_closed
 from patients.models import Channel, Consent, Purpose
 from treatments.models import Maintenance, MaintenanceState
 
 logger = logging.getLogger(__name__)
+
+# What mentions that there are questions to answer before the visit.
+ASKING = [MessageKind.CONFIRMATION, MessageKind.APPOINTMENT_REMINDER]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,8 @@ class _Facts:
     resting: dict[int, datetime]
     # By message about care or a result: what it tells of.
     told: dict[int, Told]
+    # The visits, by key, before which there are questions to answer now.
+    open_questions: set[int]
 
 
 def verdicts(messages: Sequence[Message], *, now: datetime) -> dict[int, Verdict]:
@@ -242,10 +248,11 @@ def _one_of(
     cycles = {message.maintenance_id for message in together}
     due = max(sends[lead.pk].due, len(cycles))
     care = any(sends[message.pk].care for message in together)
+    questions = any(sends[message.pk].questions for message in together)
     tomorrow = ladder.next_reminder([now], zone, now=now)
     rest = [message for message in waiting if message not in together]
     return {
-        lead.pk: replace(sends[lead.pk], starts=tuple(starts), due=due, care=care),
+        lead.pk: replace(sends[lead.pk], starts=tuple(starts), due=due, care=care, questions=questions),
         **{message.pk: SaidWith(lead.pk) for message in others},
         **{message.pk: _later(message, tomorrow) for message in rest},
     }
@@ -331,6 +338,7 @@ def _facts(messages: Sequence[Message], now: datetime) -> _Facts:
         ):
             sites[visit.patient_id] = visit.site
         default = Site.objects.filter(active=True).order_by("pk").first()
+    says_anyway = [*messages, *(other for others in says_too.values() for other in others)]
     return _Facts(
         consents=consents,
         visits_of_series=visits,
@@ -342,8 +350,23 @@ def _facts(messages: Sequence[Message], now: datetime) -> _Facts:
         days_ahead=days_ahead,
         says_too=says_too,
         resting=_resting(messages, now),
-        told=caring.told_of([*messages, *(other for others in says_too.values() for other in others)]),
+        told=caring.told_of(says_anyway),
+        open_questions=screening.open_now(_asked_of(says_anyway, visits, now), now=now),
     )
+
+
+def _asked_of(messages: Sequence[Message], of_series: Mapping[int, list[Appointment]], now: datetime) -> set[int]:
+    """The visits whose questions these messages mention: of reminders, and of confirmations when the visit is near."""
+    near = now + ANSWERS_MISSED_FROM
+    visits = set()
+    for message in messages:
+        if message.kind == MessageKind.APPOINTMENT_REMINDER:
+            visits.add(message.appointment_id)
+        elif message.kind == MessageKind.CONFIRMATION and message.appointment is not None:
+            visits |= {message.appointment_id} if message.appointment.starts_at <= near else set()
+        elif message.kind == MessageKind.CONFIRMATION:
+            visits |= {visit.pk for visit in of_series.get(message.series_id, ()) if visit.starts_at <= near}
+    return visits
 
 
 def _resting(messages: Sequence[Message], now: datetime) -> dict[int, datetime]:
@@ -387,14 +410,15 @@ def _verdict(message: Message, facts: _Facts, now: datetime) -> Verdict:
 
 
 def _with_the_others(message: Message, send: Send, facts: _Facts, now: datetime) -> Send:
-    starts, due, care = set(send.starts), send.due, send.care
+    starts, due, care, questions = set(send.starts), send.due, send.care, send.questions
     for other in facts.says_too.get(message.pk, []):
         with suppress(_NotDue):
             too = _what_is_true(other, facts, now)
             starts.update(too.starts)
             due += 1
             care |= too.care
-    return replace(send, starts=tuple(sorted(starts)), due=due, care=care)
+            questions |= too.questions
+    return replace(send, starts=tuple(sorted(starts)), due=due, care=care, questions=questions)
 
 
 def _check_patient(message: Message, facts: _Facts) -> None:
@@ -434,18 +458,19 @@ def _what_is_true(message: Message, facts: _Facts, now: datetime) -> Send:
     if message.kind == MessageKind.EARLIER:
         return _true_of_offer(message, now)
     if message.appointment:
-        return _true_of_visit(message, message.appointment, now)
+        return _true_of_visit(message, message.appointment, facts, now)
     if message.series_id:
         visits = facts.visits_of_series[message.series_id]
         if not visits and message.kind == MessageKind.CHANGE:
             return Send(_home(message, facts), ())
         if not visits:
             raise _NotDue(_("Nothing of this series is booked any more."))
-        return Send(visits[0].site, tuple(visit.starts_at for visit in visits))
+        asks = message.kind == MessageKind.CONFIRMATION and any(visit.pk in facts.open_questions for visit in visits)
+        return Send(visits[0].site, tuple(visit.starts_at for visit in visits), questions=asks)
     return _true_of_maintenance(message, facts)
 
 
-def _true_of_visit(message: Message, visit: Appointment, now: datetime) -> Send:
+def _true_of_visit(message: Message, visit: Appointment, facts: _Facts, now: datetime) -> Send:
     cancelled = visit.status == AppointmentStatus.CANCELLED
     if message.kind == MessageKind.CANCELLATION:
         if not cancelled:
@@ -458,7 +483,8 @@ def _true_of_visit(message: Message, visit: Appointment, now: datetime) -> Send:
         raise _NotDue(_("The visit was moved."))
     elif message.kind == MessageKind.CHANGE and message.counts_from != edition_of(visit):
         raise _NotDue(_("The visit was moved again."))
-    return Send(visit.site, (visit.starts_at,))
+    asks = message.kind in ASKING and visit.pk in facts.open_questions
+    return Send(visit.site, (visit.starts_at,), questions=asks)
 
 
 def _true_of_offer(message: Message, now: datetime) -> Send:

@@ -22,6 +22,7 @@ from clinic.models import LIVE, Appointment, AppointmentStatus, Resource
 from clinic.permissions import staff_required
 from clinic.services import booking, late, missing, ripple, screening, undo
 from clinic.services.late import Late
+from clinic.services.screening import Asked
 from clinic.views import desk_waiting, looking
 from clinic.views.desk_day import possible_actions, visits
 from patients.errors import Refused
@@ -78,6 +79,7 @@ def _described(appointment: Appointment, *, now: datetime) -> dict:
     ended = appointment.status not in LIVE
     session = appointment.session
     undoes = undo.possible(appointment)
+    asked = [] if ended else screening.before(appointment, now=now)
     return {
         "appointment": appointment,
         "zone": zone,
@@ -98,8 +100,8 @@ def _described(appointment: Appointment, *, now: datetime) -> dict:
         ],
         "undoes": undoes,
         "ended": ended,
-        "screening": [] if ended else screening.before(appointment),
-        "screened": "" if ended else _screened(appointment, now=now),
+        "screening": asked,
+        "screened": _screened(asked, appointment, now=now),
         "late": _late(appointment, now=now),
         "rebook_series": session.series_id if ended and session is not None and _open_again(appointment) else None,
         "booked_again": _booked_again(appointment) if ended else None,
@@ -108,10 +110,10 @@ def _described(appointment: Appointment, *, now: datetime) -> dict:
     }
 
 
-def _screened(appointment: Appointment, *, now: datetime) -> str:
+def _screened(asked: list[Asked], appointment: Appointment, *, now: datetime) -> tuple[str, ...]:
     zone = appointment.site.time_zone
     return missing.screening_words(
-        screening.state(screening.before(appointment)),
+        screening.state(asked),
         day=walltime.day_of(appointment.starts_at, zone),
         today=walltime.day_of(now, zone),
     )

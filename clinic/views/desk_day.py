@@ -155,7 +155,7 @@ def visits(which: Q, *, zone: ZoneInfo, now: datetime) -> list[Row]:
         )
     )
     found = list(found)
-    flags = screening.states(values[0] for values in found) if found else {}
+    flags = screening.states((values[0] for values in found), now=now) if found else {}
     behind = late.told({values[0]: _minutes_late(values, now) for values in found}, zone=zone)
     return [
         _row(values, zone=zone, now=now, screened=flags.get(values[0]), is_late=behind.get(values[0]))

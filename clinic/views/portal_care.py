@@ -8,7 +8,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from clinic.models import Appointment
+from clinic.models import Appointment, AppointmentStatus
 from clinic.services.caring import course_of
 from treatments import care
 from treatments.care import Line
@@ -43,11 +43,12 @@ def of_visit(visit: Appointment, *, now: datetime) -> Care:
     if series is None:
         return Care((), (), ())
     zone = visit.site.time_zone
+    over = visit.ends_at <= now or visit.status == AppointmentStatus.FULFILLED
     lines = care.lines(series.terms.care, starts_at=visit.starts_at, ends_at=visit.ends_at, zone=zone)
     return Care(
-        before=[_said(line) for line in lines if line.when == "before" and line.action != "ask"],
+        before=[_said(line) for line in lines if line.when == "before" and line.action != "ask" and not over],
         after=[_said(line) for line in lines if line.when == "after" and not care.is_over(line, now=now, zone=zone)],
-        tell=[_said(line) for line in lines if line.when == "before" and line.action == "ask"],
+        tell=[_said(line) for line in lines if line.when == "before" and line.action == "ask" and not over],
     )
 
 

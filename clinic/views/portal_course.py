@@ -89,7 +89,7 @@ def course(request: HttpRequest, patient: Patient) -> HttpResponse:
         "next_is": portal_visit.number(upcoming) if upcoming else "",
         "care": portal_care.of_visit(upcoming, now=now) if upcoming else None,
         "aftercare": _aftercare(past, now=now),
-        "screening": screening.state(screening.before(upcoming)) if upcoming else "",
+        "screening": screening.state(screening.before(upcoming, now=now)) if upcoming else None,
         "why_not": portal_visit.why_not(upcoming, now=now) if upcoming else "",
         "others": to_come[1:],
         "own_zone": _own_zone(patient, upcoming),

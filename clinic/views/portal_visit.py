@@ -49,7 +49,7 @@ def visit(request: HttpRequest, patient: Patient, pk: int) -> HttpResponse:
 
 def described(appointment: Appointment, *, now: datetime) -> dict:
     """What every page about one visit shows."""
-    asked = screening.before(appointment) if appointment.status in LIVE else []
+    asked = screening.before(appointment, now=now) if appointment.status in LIVE else []
     return {
         "visit": appointment,
         "zone": appointment.site.time_zone,

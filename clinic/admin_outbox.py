@@ -1,22 +1,24 @@
 """The ladder of reminders, the words of the messages, and a look at what was sent."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.mail import EmailMessage
-from django.utils import timezone
-from django.utils.html import format_html
+from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
+from phonenumber_field.formfields import PhoneNumberField
 
-from clinic import gsm, wording
+from clinic import gsm, own_words, wording
 from clinic import messages as said
-from clinic.delivery import Mailer
+from clinic.delivery import Mailer, send_sms
 from clinic.models import Message, MessageTemplate, ReminderStep, Site
 from clinic.models.outbox import CARE, MOST_MAINTENANCE_STEPS, MessageKind, StepSubject
 from patients.models import Channel, Patient
+from treatments.admin.looking import ONLY_LOOK
+from treatments.admin.protocol import OnlyLooking
 
 # Without these a patient could neither book from a reminder of maintenance nor end them.
 NEEDED = {
@@ -30,8 +32,13 @@ NEEDED = {
     (MessageKind.EARLIER, Channel.EMAIL): ("book",),
     (MessageKind.EARLIER, Channel.SMS): ("link",),
 }
-# Of a preview: nobody who exists.
-SAMPLE = {"given_name": "Alexandra", "secret": "A" * 24}
+WORDS = ["kind", "channel", "language", "subject", "text"]
+# In what is sent from the form: send it as a test, and store nothing.
+SEND_TEST = "_test"
+# Of a sample: it opens nothing.
+SECRET = "A" * 24
+# Few given names have more letters.
+LONG_NAME = 20
 
 
 class ReminderStepForm(forms.ModelForm):
@@ -111,102 +118,167 @@ class ReminderStepAdmin(admin.ModelAdmin):
 
 
 class MessageTemplateForm(forms.ModelForm):
+    test_number = PhoneNumberField(
+        label=_("Phone for a test"), required=False, help_text=_("Where a test of a text message goes. It is not kept.")
+    )
+
     class Meta:
         model = MessageTemplate
-        fields = ["kind", "channel", "language", "subject", "text"]
+        fields = WORDS
         help_texts = {
             "subject": _("Of an e-mail; empty for a text message. It may name {clinic} and {when}. Nothing clinical."),
             "text": _(
-                "It may name {name}, {clinic}, {phone}, {when} (the visits), {link} (where they are seen), {book} and "
-                "{stop} (the links of a reminder), {care} (what to do before or after a visit), {until} (when the "
-                "offer of an earlier time ends); a text message only {name}, {clinic}, {when}, {until} and {link}. "
-                "Nothing clinical: others may read it."
+                "It may name {name}, {clinic}, {phone} and {link} (where the visits are seen); of visits {when}; of a "
+                "reminder of maintenance and a fresh link {book} and {stop}; of care {care} (what to do before or "
+                "after a visit); of an earlier time {book} and {until} (when the offer ends). A text message has one "
+                "link, {link}, and neither {phone} nor {book}, {stop} and {care}. Nothing clinical and no price in a "
+                "text message or a subject: others may read it."
             ),
         }
 
     def clean(self):
         cleaned = super().clean()
-        channel, kind = cleaned.get("channel"), cleaned.get("kind")
-        self._check("subject", wording.SUBJECT_VARIABLES)
-        named = self._check("text", wording.VARIABLES.get(channel, ()))
-        if channel == Channel.EMAIL and not cleaned.get("subject"):
+        if self.errors or (ONLY_LOOK in self.data and not cleaned.get("text")):
+            return cleaned
+        channel, kind = cleaned["channel"], cleaned["kind"]
+        template = MessageTemplate(**{name: cleaned[name] for name in WORDS})
+        for field, why in own_words.refusals(template, own_words.clinical_names()):
+            self.add_error(field, why)
+        if channel == Channel.EMAIL and not template.subject:
             self.add_error("subject", _("An e-mail needs a subject."))
-        if channel == Channel.SMS and cleaned.get("subject"):
+        if channel == Channel.SMS and template.subject:
             self.add_error("subject", _("A text message has no subject. Leave it empty."))
-        missing = set(NEEDED.get((kind, channel), ())) - named
-        if missing and not self.errors:
+        if not self.errors and (missing := set(NEEDED.get((kind, channel), ())) - wording.variables(template.text)):
             names = ", ".join(f"{{{name}}}" for name in sorted(missing))
             self.add_error("text", _("The patient needs this link: %s.") % names)
-        if channel == Channel.SMS and not self.errors:
-            parts = gsm.parts(preview(MessageTemplate(**cleaned))[1])
-            if parts > settings.SMS_PARTS:
-                self.add_error("text", _("This would be sent in %d parts. Make it shorter.") % parts)
+        if channel == Channel.SMS and not self.errors and (parts := most_parts(template)) > settings.SMS_PARTS:
+            self.add_error(
+                "text", _("With a long name and date this would be sent in %d parts. Make it shorter.") % parts
+            )
         return cleaned
 
-    def _check(self, field: str, allowed: tuple[str, ...]) -> set[str]:
-        text = self.cleaned_data.get(field) or ""
-        try:
-            wording.check(text, allowed)
-            return wording.variables(text)
-        except wording.UnknownVariable as error:
-            listed = ", ".join(f"{{{name}}}" for name in allowed)
-            self.add_error(
-                field,
-                _("“%(found)s” cannot stand in braces here. What can: %(allowed)s.")
-                % {"found": error, "allowed": listed},
-            )
-            return set()
 
-
-def preview(template: MessageTemplate) -> tuple[str, str]:
-    """Subject and text as a patient would get them, with a made-up name and a visit in a week."""
-    site = Site.objects.filter(active=True).order_by("pk").first() or Site(
-        name="Clinic", short_name="Clinic", time_zone=timezone.get_default_timezone()
-    )
-    patient = Patient(given_name=SAMPLE["given_name"], language=template.language)
+def sample(
+    template: MessageTemplate, *, given_name: str, site: Site, start: datetime
+) -> tuple[Message, said.About, str]:
+    """A message as it would be owed, with what is filled in for its kind, and the secret of its link."""
+    patient = Patient(given_name=given_name, language=template.language)
     message = Message(kind=template.kind, patient=patient, channel=template.channel, message_id=uuid4())
-    soon = timezone.now() + timedelta(hours=2)
-    about = said.About(site, [soon + timedelta(days=7)], care=template.kind in CARE, answer_by=soon)
-    own, secret = {(template.kind, template.channel, template.language): template}, SAMPLE["secret"]
+    starts = [start] if "when" in wording.BY_KIND[template.kind] else []
+    about = said.About(site, starts, care=template.kind in CARE, answer_by=start)
+    return message, about, SECRET if said.has_link(template.kind, about) else ""
+
+
+def preview(template: MessageTemplate, *, own: bool = True) -> tuple[str, str]:
+    """Subject and text as a patient would get them, with a made-up name and a visit in a week.
+
+    Without `own` it is what comes with the program that is said.
+    """
+    site = _sites().first() or _no_site()
+    start = timezone.now() + timedelta(days=7, hours=2)
+    message, about, secret = sample(template, given_name="Alexandra", site=site, start=start)
+    words = {(template.kind, template.channel, template.language): template} if own else {}
     if template.channel == Channel.SMS:
-        return "", said.sms(message, about, secret=secret, own=own)
-    return said.words(message, about, secret=secret, own=own)
+        return "", said.sms(message, about, secret=secret, own=words)
+    return said.words(message, about, secret=secret, own=words)
+
+
+def most_parts(template: MessageTemplate) -> int:
+    """In how many parts it may be sent: with a long name, and the longest of the sites' names and of a year's dates."""
+    site = max(_sites(), key=lambda site: len(site.short_name), default=_no_site())
+    now = timezone.now()
+    given_name = "M" * LONG_NAME
+    patient = Patient(given_name=given_name, language=template.language)
+    with translation.override(template.language):
+        start = max(
+            (now + timedelta(days=days) for days in range(366)),
+            key=lambda start: len(said.spoken(start, site=site, patient=patient)),
+        )
+    message, about, secret = sample(template, given_name=given_name, site=site, start=start)
+    own = {(template.kind, template.channel, template.language): template}
+    _subject, text = said.words(message, about, secret=secret, own=own, channel=Channel.SMS)
+    return gsm.parts(gsm.plain(text.strip()))
+
+
+def _sites():
+    return Site.objects.filter(active=True).order_by("pk")
+
+
+def _no_site() -> Site:
+    return Site(name="Clinic", short_name="Clinic", time_zone=timezone.get_default_timezone())
 
 
 @admin.register(MessageTemplate)
 class MessageTemplateAdmin(admin.ModelAdmin):
     form = MessageTemplateForm
+    fields = [*WORDS, "test_number"]
     list_display = ["kind", "channel", "language"]
     list_filter = ["kind", "channel", "language"]
-    readonly_fields = ["as_sent"]
     actions = ["send_a_test"]
+    change_form_template = "admin/clinic/messagetemplate/change_form.html"
 
-    @admin.display(description=_("As a patient would get it"))
-    def as_sent(self, template: MessageTemplate):
-        if template.pk is None:
-            return _("Save it to see it.")
-        subject, text = preview(template)
-        if template.channel == Channel.SMS:
-            return format_html("<pre>{}</pre>{}", text, _("%d part(s)") % gsm.parts(text))
-        return format_html("<p><strong>{}</strong></p><pre>{}</pre>", subject, text)
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        form = super().get_form(request, obj, change=change, **kwargs)
+        if ONLY_LOOK not in request.POST and SEND_TEST not in request.POST:
+            return form
+        looking = type(form.__name__, (OnlyLooking, form), {})
+        # Without one, the words that come with the program are looked at.
+        looking.base_fields["text"].required = SEND_TEST in request.POST
+        return looking
+
+    def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
+        form = context["adminform"].form
+        template = form.instance if form.is_bound else obj
+        if form.is_bound and not form.errors and SEND_TEST in request.POST:
+            self._send_test(request, template, form.cleaned_data["test_number"])
+        context |= {"look": _look(template, form), "only_look": ONLY_LOOK, "send_test": SEND_TEST}
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     @admin.action(description=_("Send a test to my own e-mail address"), permissions=["change"])
     def send_a_test(self, request, queryset):
-        address = request.user.email
+        for template in queryset:
+            if template.channel == Channel.SMS:
+                self.message_user(request, _("Open “%s” to send a test to a phone.") % template, messages.ERROR)
+            elif not self._send_test(request, template, None):
+                return
+
+    def _send_test(self, request, template: MessageTemplate, number) -> bool:
+        """Send what a patient would get, and say what became of it."""
+        by_text_message = template.channel == Channel.SMS
+        address = number if by_text_message else request.user.email
         if not address:
-            self.message_user(request, _("Your account has no e-mail address."), messages.ERROR)
-            return
-        with Mailer() as mailer:
-            for template in queryset:
-                subject, text = preview(template)
-                mail = EmailMessage(subject=f"[{_('Test')}] {subject}".strip(), body=text, to=[address])
-                try:
+            no = (
+                _("Enter the phone to send a test to.") if by_text_message else _("Your account has no e-mail address.")
+            )
+            self.message_user(request, no, messages.ERROR)
+            return False
+        subject, text = preview(template)
+        try:
+            if by_text_message:
+                send_sms(to=address.as_e164, text=text, key=str(uuid4()))
+            else:
+                with Mailer() as mailer:
                     mailer.reach()
-                    mailer.send(mail)
-                except Exception as error:
-                    self.message_user(request, _("It could not be sent: %s") % error, messages.ERROR)
-                    return
+                    mailer.send(EmailMessage(subject=f"[{_('Test')}] {subject}".strip(), body=text, to=[address]))
+        except Exception as error:
+            self.message_user(request, _("It could not be sent: %s") % error, messages.ERROR)
+            return False
         self.message_user(request, _("Sent to %s.") % address, messages.SUCCESS)
+        return True
+
+
+def _look(template: MessageTemplate | None, form: forms.ModelForm) -> dict[str, object]:
+    """What stands beside the form: the words as a patient would get them, and those that come with the program."""
+    if template is None or not (template.kind and template.channel and template.language):
+        return {}
+    look: dict[str, object] = {"shipped": preview(template, own=False)}
+    if form.errors or not template.text:
+        return look
+    if not form.is_bound and (no := own_words.refusals(template, own_words.clinical_names())):
+        return look | {"refused": [words for _field, words in no]}
+    subject, text = preview(template)
+    parts = _("%d part(s)") % gsm.parts(text) if template.channel == Channel.SMS else ""
+    return look | {"own": (subject, text), "parts": parts}
 
 
 @admin.register(Message)

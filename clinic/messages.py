@@ -34,11 +34,6 @@ TRACKED = {
 Own = Mapping[tuple[str, str, str], MessageTemplate]
 
 
-def own_words() -> Own:
-    """The clinic's own words, by kind, channel and language. Read once for many messages."""
-    return {(row.kind, row.channel, row.language): row for row in MessageTemplate.objects.all()}
-
-
 @dataclass(frozen=True, slots=True)
 class About:
     """What a message is about: visits at this site that start then, or so many that are due.
@@ -85,10 +80,16 @@ def email(message: Message, about: About, *, secret: str = "", own: Own | None =
 
 
 def sms(message: Message, about: About, *, secret: str = "", own: Own | None = None) -> str:
-    """The text message that `message` is. Accents are taken off where that makes it cost less."""
+    """The text message that `message` is. Accents are taken off where that makes it cost less.
+
+    The clinic's own words have no subject; where they come to more parts than one is sent in, others are said.
+    """
     subject, text = words(message, about, secret=secret, own=own, channel=Channel.SMS)
     if not subject:
-        return gsm.plain(text.strip())
+        if gsm.parts(said := gsm.plain(text.strip())) <= settings.SMS_PARTS:
+            return said
+        # A longer name than anybody thought of, or several dates: the words of the program are short.
+        return sms(message, about, secret=secret)
     link = _link(secret, about.care)
     if about.questions:
         with translation.override(message.patient.language):
@@ -125,21 +126,31 @@ def words(
             "questions": about.questions,
         }
         if template := (own or {}).get((message.kind, channel, patient.language)):
-            in_text = context | {"when": "\n".join(when), "link": _link(secret, care)}
-            del in_text["due"], in_text["of_course"], in_text["address"], in_text["questions"]
-            in_subject = context | {"when": ", ".join(when)}
-            # A line break would begin another header.
-            subject = " ".join(wording.fill_in(template.subject, in_subject).split())
-            text = wording.fill_in(template.text, in_text)
-            if about_care and channel == Channel.EMAIL and "care" not in wording.variables(template.text):
-                # What this mail says for another one, whatever its own words are.
-                text += render_to_string("messages/_care.txt", context)
-            if about.questions and channel == Channel.EMAIL:
-                text += render_to_string("messages/_questions.txt", context)
-            return subject, text.strip() + "\n"
+            values = context | {"when": "\n".join(when), "link": _link(secret, care)}
+            in_subject = {"clinic": site.short_name, "when": ", ".join(when)}
+            if _has_all(template.text, values) and _has_all(template.subject, in_subject):
+                # A line break would begin another header.
+                subject = " ".join(wording.fill_in(template.subject, in_subject).split())
+                text = wording.fill_in(template.text, values)
+                # What such a mail says too, whatever its own words are.
+                if about_care and channel == Channel.EMAIL and "care" not in wording.variables(template.text):
+                    text += render_to_string("messages/_care.txt", context)
+                if about.questions and channel == Channel.EMAIL:
+                    text += render_to_string("messages/_questions.txt", context)
+                return subject, text.strip() + "\n"
         text = render_to_string(f"messages/{message.kind}.txt", context)
         several = len(when) != 1 or message.series_id is not None
         return _subject(message.kind, site.short_name, when, several=several), text.strip() + "\n"
+
+
+def _has_all(text: str, values: Mapping[str, object]) -> bool:
+    """Whether nothing that `text` names is empty this time, as a course's dates where none is left."""
+    return all(values.get(name) for name in wording.variables(text))
+
+
+def has_link(kind: str, about: About) -> bool:
+    """Whether a message gets a link of its own, that opens what it is about without signing in."""
+    return about.care or kind in (MessageKind.MAINTENANCE_REMINDER, MessageKind.FRESH_LINK, MessageKind.EARLIER)
 
 
 def _link(secret: str, care: bool) -> str:

@@ -17,9 +17,9 @@ from django.db.models import Case, F, Value, When
 from django.db.models.functions import Least
 from django.utils.translation import gettext as _
 
-from clinic import delivery, ladder, links, messages
+from clinic import delivery, ladder, links, messages, own_words
 from clinic.models import Message, MessageState, ReminderLink, Sending
-from clinic.models.outbox import CARE, REMINDERS, TELL_OF_VISITS, MessageKind
+from clinic.models.outbox import CARE, REMINDERS, TELL_OF_VISITS
 from clinic.services import recheck
 from patients.models import Channel
 
@@ -205,9 +205,9 @@ def _send(to_send: Sequence[ToSend], token: uuid.UUID, clock: Clock) -> Counter[
     if not to_send:
         return Counter()
     ledger = _Ledger(token, clock, [message for message, _facts in to_send])
-    asking = [m for m, facts in to_send if m.maintenance_id or facts.care or m.kind == MessageKind.EARLIER]
+    asking = [message for message, facts in to_send if messages.has_link(message.kind, facts)]
     secrets = _links(asking, clock)
-    own = messages.own_words()
+    own = own_words.in_use()
     with delivery.Mailer() as mailer, ledger:
         try:
             for group in _groups(to_send):

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from clinic import ladder, wake
 from clinic.models import Appointment, Message, ReminderStep
 from clinic.models.outbox import MessageKind, MessageState, StepSubject, edition_of, said_of
-from clinic.services import operations, owing_care
+from clinic.services import operations, owing_care, recheck
 from clinic.services.already_said import DAYS, SAID, said_between
 from clinic.services.dispatch import BATCH, HAND_OVERS, UNREACHABLE, Clock, dispatch_due
 from clinic.services.reaching import REACH_FOR_RECALL, REACH_FOR_SERVICE, reaching
@@ -156,17 +156,21 @@ class NotRetryable(Refused):
 
 @transaction.atomic
 def retry(*, message: Message, now: datetime) -> Message:
-    """Let a message that failed wait to be sent again, to the address that the patient has now.
+    """Let a message that failed wait to be sent again, to the address that the patient has now; `not_before` is when.
 
-    Raises NotRetryable for one that may have arrived: a mail can be told from the first by its Message-ID, once; a text
-    message cannot, and is never sent again blindly.
+    Raises NotRetryable for what the last look before sending would drop, and for one that may have arrived: a mail can
+    be told from the first by its Message-ID, once; a text message cannot, and is never sent again blindly.
     """
     message = _in_trouble(message)
     if message.handed_over >= HAND_OVERS[Channel(message.channel)]:
         raise NotRetryable(_("It may have arrived. Ask the patient, then settle it by hand."))
     if message.not_after <= now:
         raise NotRetryable(_("Its time has passed. Call the patient, then settle it by hand."))
-    message.state, message.reason, message.settled_at, message.not_before = MessageState.PENDING, "", None, now
+    verdict = recheck.verdicts([message], now=now)[message.pk]
+    if isinstance(verdict, recheck.Drop):
+        raise NotRetryable(_("It would not be sent: %s Settle it by hand.") % verdict.reason)
+    again = verdict.until if isinstance(verdict, recheck.Postpone) else now
+    message.state, message.reason, message.settled_at, message.not_before = MessageState.PENDING, "", None, again
     # As after a first try, so that what it says for others too is looked up again.
     message.attempts = 1
     message.save(update_fields=["state", "reason", "settled_at", "not_before", "attempts"])

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from clinic import walltime
 from clinic.forms.worklist import CallForm, DeclineRowForm, FilterForm, RetryForm, SettleForm, SnoozeForm
-from clinic.models import Appointment, AppointmentStatus, Outcome, WorklistNote
+from clinic.models import Appointment, AppointmentStatus, Message, Outcome, Sending, WorklistNote
 from clinic.models.worklist import SUBJECTS
 from clinic.permissions import staff_required
 from clinic.services import course_view, links, rota_fit, worklist, worklist_rows
@@ -132,8 +132,8 @@ def _act(action: str, said: dict, *, subject: Subject, request: HttpRequest, now
     """Do it; say what was done."""
     common = {"subject": subject, "by": request.user, "now": now}
     if action == "retry":
-        worklist.retry(**common, **said)
-        return _("It is sent again now.")
+        note = worklist.retry(**common, **said)
+        return _retried(note.message, now=now, zone=zone)
     if action == "settle":
         worklist.settle(**common, **said)
         return _("Kept. The message has left the list.")
@@ -147,6 +147,17 @@ def _act(action: str, said: dict, *, subject: Subject, request: HttpRequest, now
     return _("Kept. It comes back on %s, unless something happens before.") % course_view.in_words(
         walltime.day_of(note.hidden_until, zone)
     )
+
+
+def _retried(message: Message, *, now: datetime, zone: ZoneInfo) -> str:
+    """What becomes of a message that waits again. It is looked at once more before it leaves."""
+    message.refresh_from_db()
+    if Sending.is_paused():
+        return _("It waits: sending is paused. It goes once that is resumed, if it still applies then.")
+    if message.not_before > now:
+        at = date_format(message.not_before.astimezone(zone), "D j M Y, H:i")
+        return _("It waits until %s, and is sent then if it still applies.") % at
+    return _("It is on its way. What becomes of it stands on the patient's page, and here again if it fails.")
 
 
 def _list_of(request: HttpRequest) -> str:

@@ -633,3 +633,28 @@ def test_what_the_clinician_has_not_decided_cannot_be_booked(patients_browser, c
     response = patients_browser.get(f"/my/maintenance/{cycle.pk}/book/", follow=True)
 
     assert "This maintenance cannot be booked here." in words(response)
+
+
+# --- Before and after it --------------------------------------------------------------------------
+
+
+def test_a_visit_that_is_over_says_no_more_what_to_do_before_it(patients_browser, world):
+    for position, (when, action, text) in enumerate(
+        [("before", "avoid", "No sauna"), ("before", "ask", "Cold sores"), ("after", "do", "Wear a hat")]
+    ):
+        CareInstruction.objects.create(
+            protocol=world.protocol, position=position, when=when, action=action, text=text, offset=1, unit="week"
+        )
+    visit = book(world, a_visit(world, "2026-03-03 10:00", session=world.a_series().sessions.get(number=1)))
+    path = f"/my/visits/{visit.pk}/"
+    assert {"Before the visit", "Cold sores", "Wear a hat"} <= said_of(page(patients_browser, path))
+
+    with time_machine.travel(at("2026-03-03 12:00"), tick=False):
+        assert said_of(page(patients_browser, path)) == {"Wear a hat"}
+    with time_machine.travel(at("2026-03-03 10:30"), tick=False):
+        booking.attend(appointment=visit, by=world.desk, now=at("2026-03-03 10:30"))
+        assert said_of(page(patients_browser, path)) == {"Wear a hat"}
+
+
+def said_of(text: str) -> set[str]:
+    return {words for words in ("Before the visit", "No sauna", "Cold sores", "Wear a hat") if words in text}

@@ -578,13 +578,41 @@ def test_the_row_says_what_goes_out_next_by_itself(world, reminded):
 
 
 def test_a_failed_message_waits_to_be_sent_again(world):
-    message = a_message(world)
+    message = a_message(world, appointment=booked(world))
 
     worklist.retry(subject=on("message", message), by=world.desk, now=NOW, seen=0)
 
     message.refresh_from_db()
     assert (message.state, message.settled_at, message.not_before) == ("pending", None, NOW)
     assert rows(world, "messages") == []
+
+
+def booked(world) -> Appointment:
+    return book(world, a_visit(world, "2026-03-10 10:00"))
+
+
+def test_what_the_last_look_would_drop_is_refused_with_why(world):
+    visit = booked(world)
+    message = a_message(world, appointment=visit)
+    booking.cancel(appointment=visit, reason="", by=world.desk, now=NOW)
+
+    with pytest.raises(NotRetryable, match=r"It would not be sent: The visit was cancelled\. Settle it by hand"):
+        worklist.retry(subject=on("message", message), by=world.desk, now=NOW, seen=0)
+
+    message.refresh_from_db()
+    assert message.state == "failed"
+    assert not WorklistNote.objects.exists()
+
+
+def test_by_night_a_text_message_waits_until_it_may_be_sent(world):
+    patient = world.a_patient(email="", phone="+447700900123")
+    visit = book(world, a_visit(world, "2026-03-10 10:00"), patient=patient)
+    message = a_message(world, patient, appointment=visit, channel="sms")
+
+    worklist.retry(subject=on("message", message), by=world.desk, now=at("2026-03-02 06:30"), seen=0)
+
+    message.refresh_from_db()
+    assert (message.state, message.not_before) == ("pending", at("2026-03-02 09:00"))
 
 
 @pytest.mark.parametrize(

@@ -181,6 +181,7 @@ REFUSED = [
     (ReminderLink, "reminder_link_expires", {"expires_at": NOW}),
     (ReminderLink, "reminder_link_keeps_no_secret", {"digest": "a secret"}),
     (CallRequest, "call_request_done_by_somebody", {"done_at": NOW}),
+    (CallRequest, "call_request_comes_from_something", {"message": None}),
     (ScreeningAnswer, "screening_answer_effect_known", {"effect": "shrug"}),
     (ScreeningAnswer, "screening_answer_to_a_question", {"question": ""}),
     (ScreeningAnswer, "screening_answer_good_from_its_day", {"good_until": TODAY - DAY}),

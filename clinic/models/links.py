@@ -39,10 +39,21 @@ class CallRequestQuerySet(models.QuerySet["CallRequest"]):
 
 
 class CallRequest(models.Model):
-    """A patient asks the desk to call, instead of booking from the reminder."""
+    """A patient asks the desk to call, instead of booking from the reminder; or answered a text message in words.
+
+    `said` is what they wrote, for people to read: it stands in no log.
+    """
 
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="call_requests")
-    message = models.ForeignKey(Message, models.PROTECT, related_name="+", help_text=_("The reminder it came from."))
+    message = models.ForeignKey(
+        Message,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text=_("The message it came from; empty where there was none."),
+    )
+    said = models.TextField(blank=True, help_text=_("What the patient wrote, one answer a line."))
     asked_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True, blank=True)
     done_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
@@ -53,6 +64,9 @@ class CallRequest(models.Model):
         verbose_name = _("request to call")
         verbose_name_plural = _("requests to call")
         constraints = [
+            models.CheckConstraint(
+                condition=Q(message__isnull=False) | ~Q(said=""), name="call_request_comes_from_something"
+            ),
             models.UniqueConstraint(fields=["patient"], condition=Q(done_at=None), name="call_request_one_waiting"),
             models.CheckConstraint(
                 condition=Q(done_at=None, done_by=None) | Q(done_at__isnull=False, done_by__isnull=False),

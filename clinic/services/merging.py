@@ -63,7 +63,10 @@ def _one_of_each(kept: Patient, other: Patient, *, by: User, now: datetime) -> N
     """One call is waited for, the one asked for first; one private calendar, that of `kept` if there is one."""
     waiting = CallRequest.objects.filter(patient__in=[kept, other]).waiting()
     if len(requests := list(waiting)) > 1:
-        CallRequest.objects.filter(pk=requests[1].pk).update(done_at=now, done_by=by)
+        first, second = requests
+        said = "\n".join(filter(None, [first.said, second.said]))
+        CallRequest.objects.filter(pk=first.pk).update(said=said)
+        CallRequest.objects.filter(pk=second.pk).update(done_at=now, done_by=by)
     CallRequest.objects.filter(patient=other).update(patient=kept)
     if not CalendarFeed.objects.filter(patient=kept).exists():
         # Otherwise it stays, and its address answers nothing: a merged record has no calendar.

@@ -128,7 +128,7 @@ def export(*, patient: Patient, by: User, now: datetime) -> dict[str, Any]:
             .order_by("made_at", "pk")
             .values("starts_at", "practitioner__name", "made_at", "expires_at", "declined_at")
         ),
-        "calls_asked_for": list(patient.call_requests.order_by("asked_at", "pk").values("asked_at", "done_at")),
+        "calls_asked_for": list(patient.call_requests.order_by("asked_at", "pk").values("asked_at", "done_at", "said")),
         "notes_of_the_clinic": list(
             patient.worklist_notes.order_by("noted_at", "pk").values("outcome", "text", "hidden_until", "noted_at")
         ),

@@ -97,7 +97,9 @@ TABS = {
             gettext_lazy("To call"),
             sources.CALLS,
             sorted_by="timestamptz",
-            empty=gettext_lazy("Nobody waits for a call. Patients ask for one from the link in a reminder."),
+            empty=gettext_lazy(
+                "Nobody waits for a call. Patients ask for one from the link in a reminder, or answer a text message."
+            ),
         ),
         Tab(
             "messages",
@@ -297,6 +299,8 @@ def _what(values: dict[str, Any]) -> str:
         return _("%(treatment)s, maintenance %(n)d, and %(more)s") % words
     if kind == "maintenance" or (kind == "call" and values["number"]):
         return _("%(treatment)s, maintenance %(n)d") % words
+    if kind == "call":
+        return _("Answer to a text message")
     return values["treatment"] or ""
 
 

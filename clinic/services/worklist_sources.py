@@ -10,7 +10,7 @@ LIVE = "('booked', 'arrived', 'fulfilled')"
 
 
 def _not_hidden(subject: str, key: str, since: str = "NULL::timestamptz") -> str:
-    """What somebody put aside stays out of sight; a visit that was cancelled or missed since brings it back."""
+    """What was put aside stays out of sight; a visit cancelled or missed since, or another answer, brings it back."""
     assert subject in SUBJECTS
     return f"""NOT EXISTS (
         SELECT FROM clinic_worklistnote AS note
@@ -120,16 +120,17 @@ FROM clinic_message AS message
 WHERE message.state IN ('failed', 'unknown') AND {_not_hidden("message", "message.id")}
 """  # noqa: S608
 
-# Who asked to be called, and what the reminder was about from which they asked; `total` is how many cycles more.
+# Who asked to be called, what they wrote, and what the reminder was about from which they asked; `total` is how many
+# cycles more.
 CALLS = f"""
 SELECT 'call' AS kind, call.id AS key, call.asked_at AS sort, call.id AS tie,
     call.patient_id, due.series_id, message.maintenance_id, due.treatment_id, due.cycle::int AS number,
     (SELECT count(*) FROM clinic_message AS too WHERE too.said_with_id = message.id)::int AS total,
-    NULL::date AS opens, NULL::date AS closes, '' AS state, '' AS detail
+    NULL::date AS opens, NULL::date AS closes, '' AS state, call.said AS detail
 FROM clinic_callrequest AS call
-JOIN clinic_message AS message ON message.id = call.message_id
+LEFT JOIN clinic_message AS message ON message.id = call.message_id
 LEFT JOIN treatments_maintenance AS due ON due.id = message.maintenance_id
-WHERE call.done_at IS NULL AND {_not_hidden("call", "call.id")}
+WHERE call.done_at IS NULL AND {_not_hidden("call", "call.id", "call.asked_at")}
 """  # noqa: S608
 
 # Booked visits that rota_fit finds not to fit; those that somebody put aside rest.

@@ -203,9 +203,10 @@ def _said_of(subject: Subject, now: datetime, zone: ZoneInfo) -> dict:
         return {"what": what, "when": thing.get_state_display(), "detail": thing.reason, "may_retry": may}
     if subject.kind == "call":
         asked = date_format(thing.asked_at.astimezone(zone), "D j M Y, H:i")
-        cycles = [cycle.treatment.name for cycle in links.spoken_of(thing.message)]
+        cycles = [cycle.treatment.name for cycle in links.spoken_of(thing.message)] if thing.message else []
         about = _("The reminder was about: %s.") % ", ".join(cycles) if cycles else ""
-        return {"what": _("Asks to be called"), "when": _("asked on %s") % asked, "detail": about}
+        what = _("Answered a text message") if thing.said else _("Asks to be called")
+        return {"what": what, "when": _("asked on %s") % asked, "detail": about, "said": thing.said}
     if subject.kind == "appointment":
         visit = Appointment.objects.select_related("treatment", "site").get(pk=thing.pk)
         detail = visit.cancel_reason
@@ -233,7 +234,7 @@ def _book_url(kind: str, thing, patient: int) -> str:
             return reverse("desk:maintenance-decide", args=[thing.pk])
         return f"{visit}?maintenance={thing.pk}"
     if kind == "call":
-        cycle = thing.message.maintenance
+        cycle = thing.message and thing.message.maintenance
         return _book_url("maintenance", cycle, patient) if cycle and links.is_open(cycle) else ""
     if _is_booked(kind, thing):
         return reverse("desk:rota-visit", args=[thing.pk])

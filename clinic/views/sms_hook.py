@@ -54,5 +54,5 @@ def _said(request: HttpRequest) -> dict[str, object]:
 
 def _first(said: dict[str, object], names: tuple[str, ...]) -> str:
     found = next((said[name] for name in names if name in said), "")
-    # NUL is no text to the database.
-    return found.replace("\0", "") if isinstance(found, str) else ""
+    # NUL is no text to the database, nor is half a character.
+    return found.replace("\0", "").encode("utf-8", "ignore").decode() if isinstance(found, str) else ""

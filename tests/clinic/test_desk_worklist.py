@@ -10,11 +10,12 @@ import time_machine
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from clinic.models import CallRequest, Message, WorklistHold, WorklistNote
+from clinic.models import CallRequest, Message, Sending, WorklistHold, WorklistNote
 from clinic.services import worklist
 from clinic.services.worklist_rows import TABS
 from patients.models import Patient
 from patients.services import create_account
+from tests.clinic.test_booking import a_visit, book
 from tests.clinic.test_worklist import a_cycle, a_message, attended, note, on
 from tests.world import NOW
 from treatments.models import Maintenance
@@ -44,10 +45,11 @@ def row_url(kind, row, name="worklist-row") -> str:
     return reverse(f"desk:{name}", args=[kind, row.pk])
 
 
-def press(client, kind, row, action, **said):
+def press(client, kind, row, action, *, follow=False, **said):
     page = client.get(row_url(kind, row))
     seen = page.context[action]["seen"].value() if page.status_code == 200 else 0
-    return client.post(f"{row_url(kind, row)}?tab=due&days=28", {"action": action, "seen": seen, **said})
+    address = f"{row_url(kind, row)}?tab=due&days=28"
+    return client.post(address, {"action": action, "seen": seen, **said}, follow=follow)
 
 
 def one_of_each(world) -> None:
@@ -260,10 +262,13 @@ def test_an_unknown_press_changes_nothing(desk, world, action):
 
 
 def test_a_failed_message_is_sent_again_and_one_in_doubt_is_settled(desk, world):
-    failed = a_message(world)
+    visit = book(world, a_visit(world, "2026-03-10 10:00"))
+    Message.objects.all().delete()
+    failed = a_message(world, appointment=visit)
     doubtful = a_message(world, state="unknown", channel="sms", handed_over=1)
 
     assert press(desk, "message", failed, "retry").status_code == 302
+    assert "It is on its way." in desk.get(LIST).content.decode()
     page = desk.get(row_url("message", doubtful)).content.decode()
     assert "It may have arrived" in page
     assert 'value="retry"' not in page
@@ -272,6 +277,31 @@ def test_a_failed_message_is_sent_again_and_one_in_doubt_is_settled(desk, world)
 
     states = dict(Message.objects.values_list("pk", "state"))
     assert states == {failed.pk: "pending", doubtful.pk: "sent"}
+
+
+def test_what_is_not_sent_again_says_why_and_what_waits_says_until_when(desk, world):
+    visit = book(world, a_visit(world, "2026-03-10 10:00"))
+    failed, gone = a_message(world, appointment=visit), a_message(world)
+    Sending.objects.create(pk=1, paused_at=NOW, paused_by=world.manager)
+
+    assert "sending is paused" in press(desk, "message", failed, "retry", follow=True).content.decode()
+    answer = press(desk, "message", gone, "retry")
+
+    assert answer.status_code == 422
+    assert "It would not be sent:" in answer.content.decode()
+
+
+def test_what_a_patient_answered_is_read_where_the_call_is_logged(desk, world):
+    request = CallRequest.objects.create(patient=world.patient, said="Cannot come\n<b>sorry</b>", asked_at=NOW)
+
+    assert "Answer to a text message" in desk.get(LIST, {"tab": "calls"}).content.decode()
+    page = desk.get(row_url("call", request)).content.decode()
+
+    assert "What the patient wrote" in page
+    assert "Cannot come<br>&lt;b&gt;sorry&lt;/b&gt;" in page
+    assert press(desk, "call", request, "call", outcome="reached").status_code == 302
+    request.refresh_from_db()
+    assert request.done_by == world.desk
 
 
 def test_every_kind_of_row_opens(desk, world):

@@ -167,10 +167,13 @@ def test_of_two_requests_to_call_the_earlier_stays(world, other):
         asks_for_a_call(world.patient, at("2026-03-01 12:00")),
         asks_for_a_call(other, at("2026-02-28 12:00")),
     )
+    CallRequest.objects.filter(pk=later.pk).update(said="cannot come")
 
     kept = merge(world, other)
 
     assert list(CallRequest.objects.waiting()) == [earlier]
+    earlier.refresh_from_db()
+    assert earlier.said == "cannot come"
     later.refresh_from_db()
     assert (later.patient, later.done_at, later.done_by) == (kept, NOW, world.desk)
 

@@ -7,15 +7,17 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+import time_machine
+from django.contrib.auth.models import User
 from django.test import Client
 
 from clinic import delivery, gsm, messages
-from clinic.models import Message, MessageState, ReminderStep
+from clinic.models import Appointment, CallRequest, Message, MessageState, ReminderStep, WorklistNote
 from clinic.models.outbox import MessageKind
-from clinic.services import outbox
+from clinic.services import outbox, own_data, worklist_rows
 from patients.models import Consent, Patient
 from tests.clinic.test_outbox import a_cycle, a_visit
-from tests.world import NOW, at
+from tests.world import LONDON, NOW, at
 
 PHONE = "+447700900123"
 
@@ -184,7 +186,10 @@ def hook(settings):
     return call
 
 
-@pytest.mark.parametrize("word", ["STOP", "stop", " Stop. ", "UNSUBSCRIBE", "baja"])
+STOPS = ["STOP", "STOPALL", "UNSUBSCRIBE", "END", "QUIT", "STOPP", "ABMELDEN", "ENDE", "AUS", "baja"]
+
+
+@pytest.mark.parametrize("word", [*STOPS, "stop", " Stop. ", "opt  out"])
 def test_a_stop_word_ends_all_text_messages_to_that_number(texted, hook, word):
     assert hook(From="07700 900123", Body=word).status_code == 204
 
@@ -195,6 +200,7 @@ def test_a_stop_word_ends_all_text_messages_to_that_number(texted, hook, word):
         ("marketing", False),
     }
     assert set(said.values_list("source", flat=True)) == {"answer by text message"}
+    assert not CallRequest.objects.exists(), "nothing for anybody to do"
     assert outbox.run(now=at("2026-03-07 14:30")) == {}
 
 
@@ -211,6 +217,74 @@ def test_other_answers_end_nothing_unless_they_are_the_word(texted, hook, text):
     hook(From=PHONE, Body=text)
 
     assert Consent.objects.exists() is ("STOP" in text)
+
+
+def to_call() -> list[tuple[str, str, str]]:
+    now = at("2026-03-07 14:40")
+    found = worklist_rows.page(
+        worklist_rows.TABS["calls"], worklist_rows.Filters(), by=User(), zone=LONDON, now=now, unfit={}
+    )
+    return [(row.patient, row.what, row.detail) for row in found.rows]
+
+
+def test_what_is_not_a_plain_no_stands_on_the_worklist_and_in_no_log(texted, hook, caplog):
+    caplog.set_level("DEBUG")
+    for text in ("Cannot come,\n sorry", "Cannot come, sorry", "call me at\0 work"):
+        hook(From=PHONE, Body=text)
+
+    assert to_call() == [("Noor Haddad", "Answer to a text message", "Cannot come, sorry\ncall me at work")]
+    assert not Consent.objects.exists()
+    assert "annot come" not in caplog.text
+    assert "annot come" in json.dumps(own_data.export(patient=texted, by=texted.registered_by, now=NOW), default=str)
+
+
+def test_cancel_ends_text_messages_as_providers_do_and_somebody_calls_about_the_visit(texted, hook):
+    hook(From=PHONE, Body="Cancel.")
+
+    assert Consent.objects.filter(patient=texted, channel="sms", granted=False).count() == 3
+    assert [detail for _patient, _what, detail in to_call()] == ["Cancel."]
+    assert Appointment.objects.get().status == "booked"
+
+
+def test_an_answer_is_that_of_whoever_was_written_to_last(world, texted, hook):
+    child = world.a_patient("Ida", email="", phone=PHONE)
+    a_visit(world, patient=child)
+    outbox.owe_due(now=at("2026-03-07 14:30"))
+    for patient, sent_at in ((child, NOW), (texted, NOW - timedelta(days=1))):
+        Message.objects.filter(patient=patient).update(state="sent", settled_at=sent_at, handed_over=1)
+
+    hook(From=PHONE, Body="We cannot come")
+
+    request = CallRequest.objects.get()
+    assert (request.patient, request.message.kind) == (child, "visit_reminder")
+
+
+def test_another_answer_brings_back_a_row_that_was_put_aside(world, texted, hook):
+    with time_machine.travel(at("2026-03-07 10:00"), tick=False):
+        hook(From=PHONE, Body="Please call")
+    request = CallRequest.objects.get()
+    WorklistNote.objects.create(
+        patient=texted,
+        call=request,
+        outcome="no_answer",
+        hidden_until=at("2026-03-08 00:00"),
+        noted_at=at("2026-03-07 11:00"),
+        noted_by=world.desk,
+    )
+    assert to_call() == []
+
+    with time_machine.travel(at("2026-03-07 12:00"), tick=False):
+        hook(From=PHONE, Body="I cannot come")
+
+    assert [detail for _patient, _what, detail in to_call()] == ["Please call\nI cannot come"]
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "\0"])
+def test_nothing_said_is_nothing_to_read(texted, hook, text):
+    hook(From=PHONE, Body=text)
+    hook(From="+447700900999", Body="Whose number is this?")
+
+    assert not CallRequest.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -241,13 +315,18 @@ def test_without_the_secret_there_is_no_such_page(texted, settings):
     assert not Consent.objects.exists()
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"from": 5, "text": null}', b'{"from": "x", "key": "y"}'])
+# Of a character.
+HALF = b'{"from": "+447700900123", "text": "\\ud83d"}'
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"from": 5, "text": null}', b'{"from": "x", "key": "y"}', HALF])
 def test_what_is_not_understood_changes_nothing(texted, settings, body):
     settings.SMS_HOOK_SECRET = "the-secret-of-the-gateway"
     answer = Client().post("/hooks/sms/the-secret-of-the-gateway/", body, content_type="application/json")
 
     assert answer.status_code == 204
     assert not Consent.objects.exists()
+    assert not CallRequest.objects.exists()
 
 
 def test_a_recall_by_text_message_leads_to_the_same_link(world, gateway):

@@ -29,13 +29,15 @@ IN_A_SUBJECT = ("clinic", "when")
 
 _MONEY = r"[£$€¥]|\b(?:gbp|eur|usd|chf)\b"
 _MONEY_AFTER = r"[£$€¥]|(?:gbp|eur|euros?|usd|chf|pounds?|quid|dollars?|francs?|franken|pfund|pence|cents?)\b"
-PRICE = re.compile(rf"(?:{_MONEY})\s*\d[\d.,]*|\d[\d.,]*[-–]*\s*(?:{_MONEY_AFTER})", re.IGNORECASE)
+# From the first digit on: else each of a thousand digits would be tried as the first.
+PRICE = re.compile(rf"(?:{_MONEY})\s*\d[\d.,]*|(?<![\d.,])\d[\d.,]*[-–]*\s*(?:{_MONEY_AFTER})", re.IGNORECASE)
 # "Reply CANCEL": an answer ends messages, or is read by a person when there is time; it never cancels a visit.
-_NO = r"[\"'“„‘]?(?:cancel|storno|stornieren|absagen?)\b"
+_NO = r"(?:cancel|storno|stornieren|absagen?|abzusagen)\b"
+_ANSWER = r"\b(?:reply|replying|answer|respond|text|send|antwort|antworten?|schreiben?|senden?)\b"
+_BETWEEN = r"(?:\s+(?:sie|us|uns|back|with|mit|word|the|das|wort|an|by|to|zu|zum|sms|bitte|einfach|just))*"
 ANSWER_TO_CANCEL = re.compile(
-    r"\b(?:reply|replying|answer|respond|text|send|antworten?|schreiben?|senden?)\b"
-    r"(?:\s+(?:sie|us|uns|back|with|mit|word|the|das|wort|an|by|to|zu|zum|sms|bitte|einfach|just))*[\s:]*" + _NO + "|"
-    r"\b(?:cancel|storno|stornieren|absagen?)[\"'”“’]?\s+(?:antworten|zurückschreiben|schreiben|senden|zurücksenden)\b",
+    rf"{_ANSWER}{_BETWEEN}(?:[\s:]+[\"'“„‘]?\w{{1,12}}[\"'”“’]?\s+(?:to|um|zum))?[\s:]*[\"'“„‘]?{_NO}"
+    rf"|\b{_NO}[\"'”“’]?\s+(?:antworten|zurückschreiben|schreiben|senden|zurücksenden)\b",
     re.IGNORECASE,
 )
 

@@ -152,6 +152,7 @@ def text_form(**values) -> MessageTemplateForm:
         pytest.param(SMS | {"text": "From £ 49.50"}, "text", "“£ 49.50” is a price", id="a price by text message"),
         pytest.param(SMS | {"text": "Nur 49,- Euro"}, "text", "“49,- Euro” is a price", id="in German"),
         pytest.param(SMS | {"text": "Reply CANCEL to cancel"}, "text", "does not cancel", id="reply CANCEL"),
+        pytest.param({"text": "Reply C to cancel"}, "text", "does not cancel", id="reply something to cancel"),
         pytest.param({"text": "Please answer with “cancel”."}, "text", "does not cancel", id="also by mail"),
         pytest.param({"text": "Antworten Sie mit ABSAGE"}, "text", "does not cancel", id="answer by ABSAGE"),
         pytest.param({"subject": "STORNO antworten"}, "subject", "does not cancel", id="in a subject"),

@@ -37,7 +37,8 @@ TEMPLATES = [
     for path in sorted((ROOT / "templates" / folder).rglob("*.*"))
     if path.suffix in (".html", ".txt")
 ] + [
-    ROOT / "templates" / name for name in ("base.html", "403.html", "403_csrf.html", "404.html", "429.html", "500.html")
+    ROOT / "templates" / name
+    for name in ("base.html", "alone.html", "403.html", "403_csrf.html", "404.html", "429.html", "500.html")
 ]
 MODULES = [
     *sorted((ROOT / "clinic/views").glob("portal_*.py")),

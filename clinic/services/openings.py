@@ -75,7 +75,9 @@ def opening_at(visit: Appointment, start: int, practitioner: int | None, *, now:
 def why_closed(offer: EarlierOffer, *, now: datetime) -> str:
     """Why an offer cannot be taken any more, in the patient's words; empty where it can."""
     visit = offer.wish.appointment
-    if offer.wish.closed_at is not None or offer.declined_at is not None:
+    if offer.declined_at is not None and offer.wish.closed_at is None:
+        return _("You told us that this time does not suit you.")
+    if offer.wish.closed_at is not None:
         return _("You told us that you do not need it any more.")
     if visit.status != AppointmentStatus.BOOKED or visit.starts_at <= max(offer.starts_at, now):
         return _("Your visit has been changed meanwhile.")

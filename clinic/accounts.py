@@ -1,10 +1,28 @@
 """Who may have an account, what the sign-in says, and in which language."""
 
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
 from allauth.account.adapter import DefaultAccountAdapter
+from django.core.mail import EmailMessage
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from patients.models import Patient
+
+logger = logging.getLogger(__name__)
+
+# Beside the answer, which neither waits for the mail server nor fails with it: else its pace would tell a known address
+# from an unknown one, to whom nothing is sent.
+BESIDE = ThreadPoolExecutor(max_workers=2, thread_name_prefix="sign-in-mail")
+
+
+def _send(mail: EmailMessage) -> None:
+    try:
+        EmailMessage.send(mail)
+    except Exception as error:
+        # Not the error's own words, which may quote the address.
+        logger.error("A mail about signing in was not sent: %s", type(error).__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -32,10 +50,13 @@ class AccountAdapter(DefaultAccountAdapter):
         return False
 
     def render_mail(self, template_prefix, email, context, headers=None):
-        """Answering machines stay silent."""
-        return super().render_mail(
+        """Answering machines stay silent, and the mail leaves beside the answer."""
+        mail = super().render_mail(
             template_prefix, email, context, headers={"Auto-Submitted": "auto-generated", **(headers or {})}
         )
+        # allauth sends what this gives it.
+        mail.send = lambda fail_silently=False: BESIDE.submit(_send, mail)
+        return mail
 
     def send_mail(self, template_prefix, email, context) -> None:
         """In the patient's own language, whatever the browser speaks."""

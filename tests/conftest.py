@@ -12,6 +12,18 @@ def the_language_of_the_settings():
     translation.deactivate()
 
 
+class AtOnce:
+    """In the place of the threads in which mails about signing in leave, so that a test need not wait for them."""
+
+    def submit(self, call, *args) -> None:
+        call(*args)
+
+
+@pytest.fixture(autouse=True)
+def mails_about_signing_in_leave_at_once(monkeypatch):
+    monkeypatch.setattr("clinic.accounts.BESIDE", AtOnce())
+
+
 @pytest.fixture
 def world(db) -> World:
     return a_clinic()

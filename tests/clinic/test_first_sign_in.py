@@ -1,14 +1,18 @@
 """Patients sign in for the first time with nothing but the address that the clinic has for them."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail
+from django.core.mail.backends.base import BaseEmailBackend
 from django.test import Client
 from django.urls import reverse
 
+from clinic import accounts
 from patients import services
 from patients.models import Patient
 from tests.world import NOW, merged_into
@@ -54,6 +58,32 @@ def test_who_asks_for_a_code_by_the_stored_address_gets_in(world, client):
     assert "Hello Amal" in page.text
     world.patient.refresh_from_db()
     assert (world.patient.user.is_staff, world.patient.user.has_usable_password()) == (False, False)
+
+
+class Stuck(BaseEmailBackend):
+    """A mail server that takes its time, and then nothing."""
+
+    go_on = Event()
+
+    def send_messages(self, mails):
+        self.go_on.wait(20)
+        raise OSError("for amal@example.com")
+
+
+def test_neither_the_pace_nor_a_failure_of_the_mail_server_tells_whose_address_is_known(
+    world, settings, monkeypatch, caplog
+):
+    settings.EMAIL_BACKEND = f"{__name__}.Stuck"
+    threads = ThreadPoolExecutor(1)
+    monkeypatch.setattr(accounts, "BESIDE", threads)
+
+    known, unknown = asked_by(), asked_by("nobody@example.com")
+    Stuck.go_on.set()
+    threads.shutdown()
+
+    assert known == unknown
+    assert "A mail about signing in was not sent: OSError" in caplog.text
+    assert ADDRESS not in caplog.text
 
 
 def test_a_code_is_good_once_and_for_three_tries(world):

@@ -12,6 +12,17 @@
   for (const failure of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
     document.addEventListener(failure, tell);
   }
+  // Long work says that it is under way, and a second press meanwhile is none.
+  document.addEventListener("submit", (event) => {
+    const busy = event.target.querySelector("[data-busy]");
+    if (!busy || event.defaultPrevented || event.submitter?.hasAttribute("formaction")) return;
+    if (!busy.hidden) event.preventDefault();
+    busy.hidden = false;
+  });
+  // Who comes back to the page finds it as it was.
+  window.addEventListener("pageshow", () => {
+    for (const busy of document.querySelectorAll("[data-busy]")) busy.hidden = true;
+  });
   document.addEventListener("htmx:beforeSwap", (event) => {
     const answered = event.detail.xhr.responseURL;
     if (!answered || !new URL(answered).pathname.startsWith("/accounts/")) return;

@@ -114,7 +114,7 @@ def sign_in(page, server, email: str) -> None:
     page.goto(f"{server.url}/accounts/login/")
     page.get_by_text("I work here").click()
     form = page.locator("#with-password")
-    form.get_by_label("Email").fill(email)
+    form.get_by_label("E-mail address").fill(email)
     form.get_by_label("Password").fill(PASSWORD)
     form.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/desk/")

@@ -77,7 +77,7 @@ def file_read(page: Page) -> None:
 def password_refused(page: Page) -> None:
     page.get_by_text("I work here").click()
     form = page.locator("#with-password")
-    form.get_by_label("Email").fill("admin@example.com")
+    form.get_by_label("E-mail address").fill("admin@example.com")
     form.get_by_label("Password").fill("not the password")
     form.get_by_role("button", name="Sign in").click()
     page.get_by_text("are not correct").wait_for()

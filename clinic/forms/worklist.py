@@ -93,6 +93,22 @@ class DeclineRowForm(_RowForm):
     )
 
 
+class ReopenForm(_RowForm):
+    """Take it up again."""
+
+    action = "reopen"
+
+    text = forms.CharField(label=_("Note"), max_length=200, required=False)
+
+
+class SeenForm(_RowForm):
+    """It ended, and somebody has seen it."""
+
+    action = "see"
+
+    text = forms.CharField(label=_("Note"), max_length=200, required=False)
+
+
 class SettleForm(_RowForm):
     """What became of a message."""
 

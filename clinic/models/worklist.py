@@ -25,6 +25,8 @@ class Outcome(models.TextChoices):
     DECLINED = "declined", _("declined")
     RETRIED = "retried", _("sent again")
     SETTLED = "settled", _("settled by hand")
+    SEEN = "seen", _("seen")
+    REOPENED = "reopened", _("opened again")
 
 
 def _about_one_thing() -> Q:

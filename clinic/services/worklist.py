@@ -1,4 +1,4 @@
-"""Working the list: take a row, note a call, leave it until later, decline; settle a message by hand.
+"""Working the list: take a row, note a call, leave it until later, decline, reopen; settle a message by hand.
 
 Whoever does something takes the row first. A row that somebody else is at, or has dealt with since the page was shown,
 is refused in words.
@@ -169,6 +169,36 @@ def settle(*, subject: Subject, arrived: bool, by: User, now: datetime, seen: in
     return _end(subject, Outcome.SETTLED, by=by, now=now, text=text)
 
 
+@whole
+def see(*, subject: Subject, by: User, now: datetime, seen: int, text: str = "") -> WorklistNote:
+    """Note that somebody has seen what ended by itself; it leaves the list. Raises RowHeld or RowChanged."""
+    _begin(subject, by=by, now=now, seen=seen)
+    _check_ended(subject)
+    return _end(subject, Outcome.SEEN, by=by, now=now, text=text)
+
+
+@whole
+def reopen(*, subject: Subject, by: User, now: datetime, zone: ZoneInfo, seen: int, text: str = "") -> WorklistNote:
+    """Take up again a maintenance that was declined or has lapsed; what was due meanwhile is not reminded of.
+
+    Declining it again takes that back. Raises RowHeld, RowChanged or MaintenanceNotPossible.
+    """
+    _begin(subject, by=by, now=now, seen=seen)
+    _check_ended(subject)
+    cycles.reopen(cycle=subject.row, remind_from=walltime.day_of(now, zone) + timedelta(days=1))
+    return _end(subject, Outcome.REOPENED, by=by, now=now, text=text)
+
+
+def has_ended(subject: Subject) -> bool:
+    """Whether it is a maintenance that was declined or has lapsed."""
+    return subject.kind == "maintenance" and subject.row.state in cycles.ENDED
+
+
+def _check_ended(subject: Subject) -> None:
+    if not has_ended(subject):
+        raise RowChanged(_("Somebody has dealt with this meanwhile. Look at it again."))
+
+
 def _begin(subject: Subject, *, by: User, now: datetime, seen: int) -> Subject:
     _take(subject, by=by, now=now)
     newer = (
@@ -196,7 +226,7 @@ def _check_open(subject: Subject, now: datetime) -> None:
         if live.filter(session=row).exists():
             raise RowChanged(gone % _("it is booked"))
     elif subject.kind == "maintenance":
-        if row.state not in cycles.OPEN:
+        if row.state not in (*cycles.OPEN, *cycles.ENDED):
             raise RowChanged(gone % row.get_state_display())
     elif subject.kind == "appointment":
         if row.status == AppointmentStatus.BOOKED and not rota_fit.misfits(now=now, only=[row.pk]):

@@ -1,4 +1,4 @@
-"""What needs a person, read: eight lists, their counts, and one page of rows, in a constant number of queries.
+"""What needs a person, read: nine lists, their counts, and one page of rows, in a constant number of queries.
 
 Its cost follows the work at hand and not the history (see worklist_sources), and it is paged by key.
 """
@@ -34,11 +34,12 @@ from clinic.services.rota_fit import Misfits
 from clinic.walltime import day_of
 from patients.models import Channel, Consent, Purpose
 from treatments.models import Maintenance, MaintenanceState
+from treatments.services import maintenance as cycles
 
 PAGE = 50
 # A count is not read beyond this: "999+" says enough.
 MOST_COUNTED = 1000
-# A visit that was cancelled or missed longer ago than this is not called after any more.
+# What was cancelled, missed or declined, or has lapsed, longer ago than this is not called after any more.
 CANCELLED_KEEPS = timedelta(days=60)
 
 
@@ -48,6 +49,7 @@ WHERE_THE_PATIENT_IS = """coalesce((
     WHERE visit.patient_id = row.patient_id ORDER BY visit.starts_at DESC LIMIT 1
 ), %(site)s)"""
 CALLS = "calls"
+ENDED = "ended"
 UNFIT = "unfit"
 
 
@@ -116,6 +118,14 @@ TABS = {
             sorted_by="timestamptz",
             latest_first=True,
             empty=gettext_lazy("Whatever was cancelled or missed of late is booked again."),
+        ),
+        Tab(
+            ENDED,
+            gettext_lazy("Declined, lapsed"),
+            sources.ENDED,
+            sorted_by="timestamptz",
+            latest_first=True,
+            empty=gettext_lazy("Whatever was declined or has lapsed of late has been seen."),
         ),
         Tab(
             UNFIT,
@@ -319,6 +329,8 @@ def _when(values: dict[str, Any], tab: Tab, zone: ZoneInfo) -> str:
         return _("was booked for %s") % in_words(opens)
     if tab.name == "messages":
         return ""
+    if tab.name == ENDED:
+        return str(MaintenanceState(values["state"]).label)
     if opens is None:
         return _("any day")
     return span(opens, closes or opens)
@@ -441,6 +453,8 @@ def _next_steps(rows: Sequence[Row], *, zone: ZoneInfo, now: datetime) -> dict[i
             answers[row.key] = _("none before the decision")
         elif row.state == MaintenanceState.DEFERRED:
             answers[row.key] = _("none while it is put off")
+        elif row.state in cycles.ENDED:
+            answers[row.key] = _("none unless it is opened again")
         elif not channels:
             answers[row.key] = _("none: no agreement to reminders, or no address")
         elif message is not None:

@@ -111,6 +111,23 @@ TO_DECIDE = (
     )
 )
 
+# What ended without a visit of late, until somebody has seen it: a note that puts nothing off is the last word.
+ENDED = """
+SELECT 'maintenance' AS kind, due.id AS key, due.settled_at AS sort, due.id AS tie,
+    series.patient_id, due.series_id, due.id AS maintenance_id, due.treatment_id,
+    due.cycle::int AS number, NULL::int AS total, due.due_from AS opens, NULL::date AS closes,
+    due.state AS state, due.reason AS detail
+FROM treatments_maintenance AS due
+JOIN treatments_series AS series ON series.id = due.series_id
+WHERE due.state IN ('declined', 'lapsed') AND due.settled_at >= %(since)s
+    AND NOT EXISTS (
+        SELECT FROM clinic_worklistnote AS note
+        WHERE note.maintenance_id = due.id AND note.noted_at > due.settled_at
+            AND coalesce(note.hidden_until, 'infinity') > %(now)s
+        OFFSET 0
+    )
+"""
+
 MESSAGES = f"""
 SELECT 'message' AS kind, message.id AS key, message.settled_at AS sort, message.id AS tie,
     message.patient_id, NULL::bigint AS series_id, message.maintenance_id, NULL::bigint AS treatment_id,

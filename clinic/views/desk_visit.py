@@ -287,6 +287,7 @@ def decide(request: HttpRequest, pk: int) -> HttpResponse:
         "defer": shown["defer"],
         "decline": shown["decline"],
         "open": cycle.state in cycles.OPEN,
+        "ended": cycle.state in cycles.ENDED,
     }
     status = 422 if form is not None and form.errors else 200
     return render(request, "desk/visit_maintenance.html", context, status=status)

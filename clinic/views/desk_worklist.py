@@ -1,4 +1,4 @@
-"""The worklist: what needs a person, in eight lists; one row of it; and the same as a file."""
+"""The worklist: what needs a person, in nine lists; one row of it; and the same as a file."""
 
 from datetime import datetime
 from urllib.parse import urlencode
@@ -14,7 +14,16 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from clinic import walltime
-from clinic.forms.worklist import CallForm, DeclineRowForm, FilterForm, RetryForm, SettleForm, SnoozeForm
+from clinic.forms.worklist import (
+    CallForm,
+    DeclineRowForm,
+    FilterForm,
+    ReopenForm,
+    RetryForm,
+    SeenForm,
+    SettleForm,
+    SnoozeForm,
+)
 from clinic.models import Appointment, AppointmentStatus, Message, Outcome, Sending, WorklistNote
 from clinic.models.worklist import SUBJECTS
 from clinic.permissions import staff_required
@@ -27,6 +36,7 @@ from clinic.views.desk_series import default_site, usual_site
 from patients import tables
 from patients.errors import Refused
 from patients.models import Channel
+from treatments.services import maintenance as cycles
 
 MOST_EXPORTED = 5000
 MOST_NOTES = 20
@@ -118,6 +128,8 @@ def _forms(subject: Subject) -> dict:
     forms = [CallForm, SnoozeForm]
     if subject.kind == "message":
         forms += [RetryForm, SettleForm]
+    elif worklist.has_ended(subject):
+        forms += [ReopenForm, SeenForm]
     elif subject.kind != "call" and not _is_booked(subject.kind, subject.row):
         forms += [DeclineRowForm]
     return {form.action: form for form in forms}
@@ -137,6 +149,12 @@ def _act(action: str, said: dict, *, subject: Subject, request: HttpRequest, now
     if action == "settle":
         worklist.settle(**common, **said)
         return _("Kept. The message has left the list.")
+    if action == "see":
+        worklist.see(**common, **said)
+        return _("Kept. The row has left the list.")
+    if action == "reopen":
+        worklist.reopen(**common, zone=zone, **said)
+        return _("Opened again. It is due as before; what passed meanwhile is not reminded of.")
     outcome = {"snooze": Outcome.SNOOZED, "decline": Outcome.DECLINED}.get(action) or Outcome(said.pop("outcome"))
     note = worklist.note(**common, outcome=outcome, zone=zone, **said)
     if outcome == Outcome.DECLINED:
@@ -230,6 +248,8 @@ def _book_url(kind: str, thing, patient: int) -> str:
     if kind == "session":
         return reverse("desk:series-book", args=[thing.series_id])
     if kind == "maintenance":
+        if thing.state not in cycles.OPEN:
+            return ""
         if thing.due_from is None:
             return reverse("desk:maintenance-decide", args=[thing.pk])
         return f"{visit}?maintenance={thing.pk}"

@@ -60,6 +60,7 @@ def one_of_each(world) -> None:
     series = world.a_series()
     attended(world, series, 1, date(2026, 2, 2))
     CallRequest.objects.create(patient=world.patient, message=a_message(world), asked_at=NOW)
+    a_cycle(world, state="lapsed", settled_at=NOW)
 
 
 # --- The list ---------------------------------------------------------------------------------
@@ -81,6 +82,7 @@ def test_every_list_opens_with_its_rows_and_the_counts_of_all(desk, world, tab):
         "calls": 1,
         "messages": 1,
         "cancelled": 0,
+        "ended": 1,
         "unfit": 0,
     }
     assert len(answer.context["rows"]) == counts[tab]
@@ -348,3 +350,33 @@ def test_the_file_keeps_the_filters(desk, world):
 
     assert lengths == {7: 1, 28: 2}
     assert Maintenance.objects.get().state == "scheduled"
+
+
+# --- What ended without a visit ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("action", "state", "said"),
+    [
+        pytest.param("reopen", "scheduled", "Opened again.", id="opened again"),
+        pytest.param("see", "lapsed", "Kept. The row has left the list.", id="seen"),
+    ],
+)
+def test_what_has_lapsed_is_opened_again_or_seen_by_a_press(desk, world, action, state, said):
+    cycle = a_cycle(world, due=date(2025, 1, 10), state="lapsed", settled_at=NOW)
+    with time_machine.travel(NOW.replace(hour=9), tick=False):
+        answer = press(desk, "maintenance", cycle, action, text="asks")
+
+        assert answer.status_code == 302
+        assert said in desk.get(LIST, {"tab": "ended"}).content.decode()
+        cycle.refresh_from_db()
+        assert cycle.state == state
+        assert desk.get(LIST, {"tab": "ended"}).context["rows"] == []
+
+
+def test_the_page_of_a_maintenance_that_has_ended_leads_to_opening_it_again(desk, world):
+    cycle = a_cycle(world, state="declined", settled_at=NOW, reason="too dear")
+
+    page = desk.get(reverse("desk:maintenance-decide", args=[cycle.pk])).content.decode()
+
+    assert row_url("maintenance", cycle) in page

@@ -212,12 +212,84 @@ def test_what_the_clinician_decides_stands_on_its_own_list(world):
     assert rows(world, "due") == rows(world, "overdue") == []
 
 
-@pytest.mark.parametrize("state", ["booked", "withdrawn", "declined"])
-def test_settled_maintenance_stands_nowhere(world, state):
+@pytest.mark.parametrize("state", ["booked", "withdrawn"])
+def test_maintenance_that_is_booked_or_withdrawn_stands_nowhere(world, state):
     settled = {} if state == "booked" else {"settled_at": NOW}
     a_cycle(world, state=state, **settled)
 
     assert counted() == dict.fromkeys(TABS, 0)
+
+
+@pytest.mark.parametrize("state", ["declined", "lapsed"])
+def test_what_ended_without_a_visit_stands_on_its_own_list_until_it_is_seen(world, state):
+    cycle = a_cycle(world, state=state, settled_at=NOW, reason="too dear")
+    later = NOW + timedelta(hours=1)
+
+    assert counted(now=later) == dict.fromkeys(TABS, 0) | {"ended": 1}
+    [row] = rows(world, "ended", now=later)
+    assert (row.when, row.detail, row.next_step) == (state, "too dear", "none unless it is opened again")
+    worklist.see(subject=on("maintenance", cycle), by=world.desk, now=later, seen=0)
+    assert rows(world, "ended", now=later + timedelta(days=30)) == []
+
+
+def test_what_ended_long_ago_is_not_looked_at_any_more(world):
+    a_cycle(world, state="lapsed", settled_at=NOW)
+
+    assert rows(world, "ended", now=NOW + timedelta(days=59))
+    assert rows(world, "ended", now=NOW + timedelta(days=61)) == []
+
+
+def test_what_the_desk_declined_stands_there_too_and_rests_after_a_call(world):
+    cycle = a_cycle(world)
+    note(world, on("maintenance", cycle), Outcome.DECLINED, text="too dear")
+    assert whats(world, "ended") == ["Microneedling, maintenance 1"]
+
+    note(world, on("maintenance", cycle), Outcome.NO_ANSWER, now=NOW + timedelta(hours=1))
+
+    assert rows(world, "ended", now=NOW + timedelta(days=1)) == []
+    assert rows(world, "ended", now=NOW + timedelta(days=3))
+
+
+def test_what_has_lapsed_is_taken_up_again_and_does_not_lapse_at_once(world):
+    cycle = a_cycle(world, due=date(2025, 1, 10), state="lapsed", settled_at=NOW, reason="")
+
+    noted = worklist.reopen(subject=on("maintenance", cycle), by=world.desk, now=NOW, zone=LONDON, seen=0, text="asks")
+
+    assert (noted.outcome, noted.noted_by, noted.noted_at, noted.text) == ("reopened", world.desk, NOW, "asks")
+    cycle.refresh_from_db()
+    assert (cycle.state, cycle.settled_at, cycle.remind_from) == ("scheduled", None, date(2026, 3, 3))
+    assert cycles.lapse_overdue(now=at("2027-03-03 09:00")) == 0
+    assert counted()["ended"] == 0
+    assert whats(world, "overdue") == ["Microneedling, maintenance 1"]
+    assert cycles.lapse_overdue(now=at("2027-03-04 09:00")) == 1
+
+
+def test_what_never_had_a_date_is_to_be_decided_again(world):
+    cycle = a_cycle(world, state="waiting")
+    cycles.decline(cycle=cycle, reason="no", by=world.desk, now=NOW)
+
+    worklist.reopen(subject=on("maintenance", cycle), by=world.desk, now=NOW, zone=LONDON, seen=0)
+
+    assert len(rows(world, "decide")) == 1
+
+
+@pytest.mark.parametrize("state", ["scheduled", "booked"])
+def test_what_has_not_ended_is_neither_seen_nor_opened_again(world, state):
+    cycle = a_cycle(world, state=state)
+
+    for act in (worklist.see, lambda **said: worklist.reopen(zone=LONDON, **said)):
+        with pytest.raises(RowChanged):
+            act(subject=on("maintenance", cycle), by=world.desk, now=NOW, seen=0)
+    cycle.refresh_from_db()
+    assert cycle.state == state
+
+
+def test_the_maintenance_of_a_series_that_goes_on_is_not_opened_again(world):
+    cycle = a_cycle(world, state="declined", settled_at=NOW)
+    Series.objects.update(state="active", completed_on=None)
+
+    with pytest.raises(MaintenanceNotPossible, match="under way again"):
+        worklist.reopen(subject=on("maintenance", cycle), by=world.desk, now=NOW, zone=LONDON, seen=0)
 
 
 # --- Messages, and what was cancelled ---------------------------------------------------------
@@ -348,6 +420,7 @@ def test_a_page_costs_the_same_number_of_queries_however_long_it_is(world, tab, 
         booking.cancel(appointment=visit, reason="ill", by=world.desk, now=NOW)
         note(world, on("maintenance", a_cycle(world, patient, due=TODAY)), Outcome.NO_ANSWER)
         worklist.take(subject=on("session", Session.objects.latest("pk")), by=world.manager, now=NOW)
+        a_cycle(world, patient, state="lapsed", settled_at=NOW)
         book(world, a_visit(world, f"2026-04-{1 + n:02} 10:00"), world.a_patient(f"U{n}"))
     Closure.objects.create(site=world.site, starts_at=at("2026-04-01 00:00"), ends_at=at("2026-05-01 00:00"), reason="")
     unfit = rota_fit.misfits(now=NOW)

@@ -83,6 +83,9 @@ class Maintenance(models.Model):
             models.Index(fields=["due_from"], name="maintenance_scheduled_due", condition=Q(state="scheduled")),
             models.Index(fields=["deferred_until"], name="maintenance_put_off", condition=Q(state="deferred")),
             models.Index(fields=["anchor", "id"], name="maintenance_to_decide", condition=Q(state="waiting")),
+            models.Index(
+                fields=["settled_at", "id"], name="maintenance_ended", condition=Q(state__in=["declined", "lapsed"])
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["series", "rule", "cycle"], name="maintenance_cycle_once"),

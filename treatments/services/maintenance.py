@@ -11,11 +11,13 @@ from django.utils.translation import gettext as _
 
 from patients.errors import Refused
 from treatments import rules
-from treatments.models import Maintenance, MaintenanceState, Protocol, Series, Treatment
+from treatments.models import Maintenance, MaintenanceState, Protocol, Series, SeriesState, Treatment
 from treatments.terms import MaintenanceRule
 
 LAPSES_AFTER_MONTHS = 12
 OPEN = [MaintenanceState.WAITING, MaintenanceState.SCHEDULED, MaintenanceState.DEFERRED]
+# Over without a visit; a person may take it up again.
+ENDED = [MaintenanceState.DECLINED, MaintenanceState.LAPSED]
 
 
 class MaintenanceNotPossible(Refused):
@@ -118,6 +120,19 @@ def decline(*, cycle: Maintenance, reason: str, by: User, now: datetime) -> Main
 
 
 @transaction.atomic
+def reopen(*, cycle: Maintenance, remind_from: date) -> Maintenance:
+    """Take up again what was declined or has lapsed; no step that lies before `remind_from` is sent any more.
+
+    It is due as before, or to be decided where it never was. Raises MaintenanceNotPossible.
+    """
+    cycle = _locked(cycle, ENDED)
+    if cycle.series.state == SeriesState.ACTIVE:
+        raise MaintenanceNotPossible(_("The series is under way again. Its maintenance counts from the new end."))
+    state = MaintenanceState.SCHEDULED if cycle.due_from else MaintenanceState.WAITING
+    return _set(cycle, state=state, settled_at=None, settled_by=None, reason="", remind_from=remind_from)
+
+
+@transaction.atomic
 def mark_booked(*, cycle: Maintenance) -> Maintenance:
     """A visit is booked for it. Raises MaintenanceNotPossible where the clinician has not decided on a date."""
     cycle = _locked(cycle, [MaintenanceState.SCHEDULED, MaintenanceState.DEFERRED])
@@ -169,8 +184,8 @@ def undo_attend(*, cycle: Maintenance, by: User, now: datetime) -> Maintenance:
 def lapse_overdue(*, now: datetime) -> int:
     """Let lapse what has been overdue, or put off, for `LAPSES_AFTER_MONTHS` without a visit; returns how many.
 
-    No further cycle follows by itself: it is a person who asks whether the patient still wants it. What came from
-    another system counts from the day it came, so that it stands on the worklist as long as the clinic's own.
+    No further cycle follows by itself: it is a person who asks whether the patient still wants it, and reopens it. What
+    came from another system, or was reopened, counts from that day, so that it stands on the worklist for as long.
     """
     long_ago = now.date() - relativedelta(months=LAPSES_AFTER_MONTHS)
     overdue = Q(state=MaintenanceState.SCHEDULED, due_from__lt=long_ago, due_by__lt=long_ago)

@@ -350,7 +350,8 @@ def _end(
     appointment.claims.all().delete()
     set_status(appointment, status, by=by, now=now, cancel_reason=cancel_reason)
     if appointment.maintenance is not None:
-        cycles.mark_unbooked(cycle=appointment.maintenance)
+        tomorrow = walltime.day_of(now, appointment.site.time_zone) + timedelta(days=1)
+        cycles.mark_unbooked(cycle=appointment.maintenance, remind_from=tomorrow)
 
 
 @whole

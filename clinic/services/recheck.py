@@ -95,6 +95,8 @@ class _Facts:
     says_too: dict[int, list[Message]]
     # By maintenance cycle: until when it rests, because the desk was in touch about it.
     resting: dict[int, datetime]
+    # Patient and treatment of the visits that are still to come, where maintenance is to be reminded of.
+    booked: set[tuple[int, int]]
     # By message about care or a result: what it tells of.
     told: dict[int, Told]
     # The visits, by key, before which there are questions to answer now.
@@ -350,6 +352,7 @@ def _facts(messages: Sequence[Message], now: datetime) -> _Facts:
         days_ahead=days_ahead,
         says_too=says_too,
         resting=_resting(messages, now),
+        booked=_booked(messages, now),
         told=caring.told_of(says_anyway),
         open_questions=screening.open_now(_asked_of(says_anyway, visits, now), now=now),
     )
@@ -374,6 +377,14 @@ def _resting(messages: Sequence[Message], now: datetime) -> dict[int, datetime]:
     if not cycles:
         return {}
     return WorklistNote.objects.resting(cycles, now=now)
+
+
+def _booked(messages: Sequence[Message], now: datetime) -> set[tuple[int, int]]:
+    patients = {message.patient_id for message in messages if message.kind == MessageKind.MAINTENANCE_REMINDER}
+    if not patients:
+        return set()
+    visits = Appointment.objects.upcoming(now=now).filter(patient__in=patients)
+    return set(visits.order_by().values_list("patient_id", "treatment_id"))
 
 
 def _verdict_of_one(message: Message, facts: _Facts, now: datetime) -> Verdict:
@@ -510,8 +521,12 @@ def _true_of_maintenance(message: Message, facts: _Facts) -> Send:
         raise _NotDue(_("It is not due any more."))
     if message.counts_from != cycle.due_from.isoformat():
         raise _NotDue(_("It is due on another day."))
+    if (message.patient_id, cycle.treatment_id) in facts.booked:
+        # By a visit of its own or of another series. What comes due while it stands counts as said, so that a
+        # cancellation resumes at the next step.
+        raise _NotDue(_("A visit of this treatment is booked."))
     if cycle.remind_from and message.step and _day_of(message.step, cycle) < cycle.remind_from:
-        raise _NotDue(_("Its day lies before the course came from another system."))
+        raise _NotDue(_("Its day had passed before this maintenance was reminded of."))
     return Send(_home(message, facts), ())
 
 

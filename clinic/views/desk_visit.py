@@ -74,6 +74,7 @@ class _Page:
         posted = request.POST
         # A time typed since the page was shown counts, whichever button was pressed: the press then only shows it.
         self.own = (posted.get("own_date", "").strip(), posted.get("own_time", "").strip())
+        self.due: Maintenance | None = None
         self.own_is_new = any(self.own) and "T".join(self.own) != posted.get("own_shown", "T")
         self.pick = OWN if self.own_is_new or "take_own" in posted else posted.get("pick", "")
 
@@ -81,6 +82,8 @@ class _Page:
         self.form = self._form()
         if not self.form.is_bound or not self.form.is_valid():
             return self._page()
+        if self.cycle is None:
+            self.due = cycles.due_of(patient=self.patient, treatment=self.form.cleaned_data["treatment"])
         if "book" in self.request.POST and not self.own_is_new:
             if self.request.POST.get("asked", as_asked(self.form)) == as_asked(self.form):
                 return self._booked()
@@ -139,13 +142,20 @@ class _Page:
         key = asked.get("treatment", "")
         return Treatment.objects.filter(active=True, pk=key).first() if KEY.fullmatch(key) else None
 
+    def _due_was_shown(self) -> bool:
+        return self.request.POST.get("due_shown", "") == (str(self.due.pk) if self.due else "")
+
+    def _as_due(self) -> bool:
+        """Whether the visit is the maintenance that is due; it is, unless somebody said on the page that it is not."""
+        return self.due is not None and (not self._due_was_shown() or "as_due" in self.request.POST)
+
     def _visit(self) -> dict:
         """What every service about this visit is told."""
         return {
             "patient": self.patient,
             "treatment": self.cycle.treatment if self.cycle else self.form.cleaned_data["treatment"],
             "site": self.form.cleaned_data["site"],
-            "maintenance": self.cycle,
+            "maintenance": self.due if self._as_due() else self.cycle,
             "now": self.now,
         }
 
@@ -177,6 +187,9 @@ class _Page:
         try:
             if appointment := visits.answered(key=key, by=self.request.user, patient=self.patient):
                 return redirect("desk:appointment", appointment.pk)
+            if not self._due_was_shown():
+                # Nothing is booked with a maintenance, or without one, but what the page has shown.
+                return self._page()
             if self.pick == OWN:
                 choice = self._named_time().choice
             elif (choice := decode(self.pick, visit["site"])) is None:
@@ -213,6 +226,9 @@ class _Page:
             "patient": self.patient,
             "cycle": self.cycle,
             "due": _due(self.cycle) if self.cycle else "",
+            "may_be": self.due,
+            "may_be_due": _due(self.due) if self.due else "",
+            "as_due": self._as_due(),
             "form": self.form,
             "offers": offers,
             "own": own,

@@ -12,6 +12,7 @@ from patients.models import Consent, Patient
 from patients.services import create_account
 from tests.clinic.test_outbox import a_cycle, a_visit, agree, cancel, move
 from tests.world import NOW, at
+from treatments.models import Treatment
 
 PHONE = "+447700900123"
 
@@ -168,7 +169,7 @@ def test_maintenance_waits_for_the_day_after_a_message_that_was_asked_for_and_a_
 ):
     agree(world)
     a_cycle(world, "2026-03-07")
-    visit = a_visit(world, "2026-03-20 10:00")
+    visit = a_visit(world, "2026-03-20 10:00", treatment=Treatment.objects.create(name="Consultation"))
     outbox.owe_confirmation(patient=world.patient, appointment=visit, counts_from="r", now=at("2026-03-07 08:00"))
     outbox.run(now=at("2026-03-07 08:00"))
 

@@ -13,6 +13,7 @@ from clinic.services import booking
 from patients.models import Patient
 from tests.clinic.test_desk_series import inputs
 from tests.clinic.test_visits import consultation, cycle
+from tests.clinic.test_worklist import a_cycle
 from tests.world import NOW, at, merged_into
 from treatments.models import Maintenance, Treatment
 
@@ -343,3 +344,47 @@ def test_the_record_of_a_patient_that_was_merged_books_nothing(desk, world):
     Patient.objects.filter(pk=other.pk).update(**merged_into(world.patient))
 
     assert desk.get(page_of(other)).url == page_of(world.patient)
+
+
+# --- A maintenance that is due ------------------------------------------------------------------------
+
+
+def test_a_visit_of_a_treatment_that_is_due_is_booked_as_the_maintenance_unless_somebody_says_no(desk, world):
+    due = a_cycle(world, due=date(2026, 3, 1), by=date(2026, 4, 1))
+    asked = filled(world, world.treatment)
+
+    shown = desk.post(page_of(world.patient), asked)
+
+    assert (shown.context["may_be"], shown.context["as_due"]) == (due, True)
+    assert "This is the maintenance that is due: Acne scars, Sun 1 Mar – Wed 1 Apr 2026" in shown.content.decode()
+    asked |= {"pick": shown.context["pick"], "book": "1", "due_shown": due.pk, "as_due": "on", "key": uuid4()}
+    answers = {desk.post(page_of(world.patient), asked)["Location"] for _press in range(2)}
+    assert len(answers) == 1
+    assert Appointment.objects.get().maintenance == due
+    due.refresh_from_db()
+    assert due.state == "booked"
+
+
+def test_a_visit_that_is_not_the_maintenance_leaves_it_due(desk, world):
+    due = a_cycle(world, due=date(2026, 3, 1))
+    asked = filled(world, world.treatment, due_shown=due.pk)
+
+    shown = desk.post(page_of(world.patient), asked)
+
+    assert shown.context["as_due"] is False
+    desk.post(page_of(world.patient), asked | {"pick": shown.context["pick"], "book": "1"})
+    assert Appointment.objects.get().maintenance is None
+
+
+def test_nothing_is_booked_as_a_maintenance_that_the_page_has_not_shown(desk, world):
+    asked = filled(world, world.treatment)
+    pick = desk.post(page_of(world.patient), asked).context["pick"]
+    due = a_cycle(world, due=date(2026, 3, 1))
+
+    for shown in ({}, {"due_shown": 999, "as_due": "on"}):
+        answer = desk.post(page_of(world.patient), asked | {"pick": pick, "book": "1"} | shown)
+        assert (answer.status_code, answer.context["may_be"]) == (200, due)
+    Maintenance.objects.update(state="booked")
+    gone = {"pick": pick, "book": "1", "due_shown": due.pk, "as_due": "on"}
+    assert desk.post(page_of(world.patient), asked | gone).status_code == 200
+    assert not Appointment.objects.exists()

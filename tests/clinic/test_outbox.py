@@ -10,10 +10,12 @@ from django.test.utils import CaptureQueriesContext
 
 from clinic import delivery, messages, tasks, wake
 from clinic.models import Appointment, Message, ReminderStep
-from clinic.services import dispatch, outbox, recheck
+from clinic.services import booking, dispatch, outbox, recheck, undo
 from patients.models import Consent
+from tests.clinic.test_booking import a_visit as a_booking
+from tests.clinic.test_booking import book
 from tests.world import NOW, TODAY, at, merged_into
-from treatments.models import Maintenance
+from treatments.models import Maintenance, Treatment
 from treatments.services import maintenance
 from treatments.services import series as courses
 
@@ -48,6 +50,11 @@ def a_visit(world, start: str = "2026-03-10 14:30", patient=None, **values) -> A
             **values,
         }
     )
+
+
+def a_booked(world, start: str, **values) -> Appointment:
+    """A visit with all that it claims."""
+    return book(world, a_booking(world, start, **values))
 
 
 def a_cycle(world, due: str = "2026-06-01", patient=None) -> Maintenance:
@@ -870,12 +877,54 @@ def test_tried_again_it_still_says_what_it_says_for_the_others(world, smtp_serve
 def test_an_unrelated_visit_does_not_stop_a_recall(world, smtp_server):
     a_cycle(world, "2026-06-01")
     agree(world)
-    a_visit(world, "2026-06-20 10:00")
+    a_visit(world, "2026-06-20 10:00", treatment=Treatment.objects.create(name="Consultation"))
 
     assert outbox.run(now=at("2026-06-01 09:00"))["sent"] == 1
 
 
-def test_cancelling_resumes_at_the_next_step_and_repeats_none(world, smtp_server, steps):
+@pytest.mark.parametrize("of", ["no series", "a new series"])
+def test_a_visit_of_the_same_treatment_stops_a_recall_however_it_was_booked(world, smtp_server, of):
+    a_cycle(world, "2026-06-01")
+    agree(world)
+    session = world.a_series().sessions.first() if of == "a new series" else None
+    a_visit(world, "2026-06-20 10:00", session=session)
+
+    assert outbox.run(now=at("2026-06-01 09:00"))["sent"] == 0
+    assert Message.objects.get().reason == "A visit of this treatment is booked."
+
+
+def test_when_such_a_visit_is_cancelled_the_recall_resumes_at_the_next_step(world, smtp_server):
+    ReminderStep.objects.create(subject="maintenance", offset_days=28, stale_after_days=7)
+    a_cycle(world, "2026-06-01")
+    agree(world)
+    visit = a_visit(world, "2026-07-20 10:00")
+    sent = []
+    for day in [date(2026, 5, 30) + n * DAY for n in range(40)]:
+        if day == date(2026, 6, 3):
+            cancel(visit)
+        if outbox.run(now=at(f"{day} 09:00"))["sent"]:
+            sent.append(day)
+
+    assert sent == [date(2026, 6, 29)]
+
+
+def test_what_was_attended_of_the_same_treatment_stops_no_later_recall(world, smtp_server):
+    a_cycle(world, "2026-06-01")
+    agree(world)
+    a_visit(world, "2026-05-20 10:00", status="fulfilled")
+
+    assert outbox.run(now=at("2026-06-01 09:00"))["sent"] == 1
+
+
+@pytest.mark.parametrize(
+    "cancelled",
+    [
+        pytest.param(date(2026, 6, 20), id="long after a step"),
+        pytest.param(date(2026, 6, 3), id="soon after a step that came while it was booked"),
+        pytest.param(date(2026, 6, 1), id="on the day of a step"),
+    ],
+)
+def test_cancelling_resumes_at_the_next_step_and_repeats_none(world, smtp_server, steps, cancelled):
     ReminderStep.objects.create(subject="maintenance", offset_days=28, stale_after_days=7)
     cycle = a_cycle(world, "2026-06-01")
     agree(world)
@@ -884,12 +933,51 @@ def test_cancelling_resumes_at_the_next_step_and_repeats_none(world, smtp_server
     for day in days:
         if day == date(2026, 5, 20):
             maintenance.mark_booked(cycle=cycle)
-        if day == date(2026, 6, 20):
-            maintenance.mark_unbooked(cycle=cycle)
+        if day == cancelled:
+            maintenance.mark_unbooked(cycle=cycle, remind_from=cancelled + DAY)
         if outbox.run(now=at(f"{day} 09:00"))["sent"]:
             sent.append(day)
 
     assert sent == [date(2026, 5, 4), date(2026, 6, 29)]
+
+
+@pytest.mark.parametrize("how", ["cancelled", "missed"])
+def test_a_visit_that_does_not_take_place_leaves_a_cycle_put_off_as_it_was_and_makes_up_for_no_step(
+    world, smtp_server, how
+):
+    cycle = a_cycle(world, "2026-06-01")
+    agree(world)
+    maintenance.defer(cycle=cycle, until=date(2026, 9, 1), reason="travelling")
+    visit = a_booked(world, "2026-05-29 10:00", maintenance=cycle)
+    then = at("2026-05-29 12:00")
+    if how == "cancelled":
+        booking.cancel(appointment=visit, reason="ill", by=world.desk, now=then)
+    else:
+        booking.no_show(appointment=visit, by=world.desk, now=then)
+
+    cycle.refresh_from_db()
+    assert (cycle.state, cycle.deferred_until, cycle.remind_from) == (
+        "deferred",
+        date(2026, 9, 1),
+        date(2026, 5, 30),
+    )
+    outbox.run(now=at("2026-06-01 09:00"))
+    assert not Message.objects.filter(kind="maintenance").exists()
+
+
+def test_a_cancellation_that_is_taken_back_leaves_it_booked_and_a_later_one_counts_from_its_own_day(world, smtp_server):
+    cycle = a_cycle(world, "2026-06-01")
+    agree(world)
+    maintenance.defer(cycle=cycle, until=date(2026, 9, 1), reason="travelling")
+    visit = a_booked(world, "2026-06-10 10:00", maintenance=cycle)
+    booking.cancel(appointment=visit, reason="ill", by=world.desk, now=NOW)
+    undo.undo(appointment=visit, by=world.desk, now=NOW)
+
+    cycle.refresh_from_db()
+    assert (cycle.state, cycle.deferred_until) == ("booked", date(2026, 9, 1))
+    booking.cancel(appointment=visit, reason="ill", by=world.desk, now=at("2026-06-03 10:00"))
+    cycle.refresh_from_db()
+    assert (cycle.state, cycle.remind_from) == ("deferred", date(2026, 6, 4))
 
 
 def test_after_a_year_without_a_visit_it_lapses_and_owes_nothing(world, smtp_server):

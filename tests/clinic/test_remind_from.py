@@ -54,7 +54,7 @@ def test_what_was_owed_before_the_day_was_set_is_not_sent(world):
     message = Message.objects.select_related("patient", "step", "appointment__site", "maintenance").get()
     verdict = recheck.verdicts([message], now=at("2026-03-02 10:00"))[message.pk]
 
-    assert verdict == recheck.Drop("Its day lies before the course came from another system.")
+    assert verdict == recheck.Drop("Its day had passed before this maintenance was reminded of.")
 
 
 @pytest.mark.parametrize(

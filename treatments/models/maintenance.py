@@ -39,7 +39,8 @@ class Maintenance(models.Model):
 
     `rule` is the place of the rule in the series's own terms. The calculated dates are what the rule says; once
     overridden, they are kept for the record and never calculated again. Due and overdue follow from today.
-    `remind_from` keeps a cycle that came from another system from being reminded of all at once.
+    `remind_from` keeps a cycle that came from another system, or was booked for a while, from being reminded of what
+    had come before. A cycle that is booked keeps until when it was put off, which counts again without the visit.
     """
 
     series = models.ForeignKey(Series, models.PROTECT, related_name="maintenance")
@@ -66,7 +67,7 @@ class Maintenance(models.Model):
         blank=True,
         help_text=_(
             "No reminder whose own day lies before this is sent: the course came from another system, which may have "
-            "sent it. Empty: all are."
+            "sent it, or a visit was booked then. Empty: all are."
         ),
     )
     attended_on = models.DateField(null=True, blank=True)
@@ -114,7 +115,8 @@ class Maintenance(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(state="deferred", deferred_until__isnull=False)
-                | ~Q(state="deferred") & Q(deferred_until=None),
+                | Q(state="booked")
+                | ~Q(state__in=["deferred", "booked"]) & Q(deferred_until=None),
                 name="maintenance_deferral_dated",
             ),
             models.CheckConstraint(

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from patients.errors import Refused
+from patients.models import Patient
 from treatments import rules
 from treatments.models import Maintenance, MaintenanceState, Protocol, Series, SeriesState, Treatment
 from treatments.terms import MaintenanceRule
@@ -64,6 +65,21 @@ def treatment_of(rule: MaintenanceRule, protocol: Protocol) -> Treatment:
     if rule.treatment is None:
         return protocol.treatment
     return Treatment.objects.get_or_create(name=rule.treatment)[0]
+
+
+def due_of(*, patient: Patient, treatment: Treatment) -> Maintenance | None:
+    """The cycle that a visit of this treatment may be: of those that can be booked, the one that is due first."""
+    return (
+        Maintenance.objects.filter(
+            series__patient=patient,
+            treatment=treatment,
+            state__in=[MaintenanceState.SCHEDULED, MaintenanceState.DEFERRED],
+            due_from__isnull=False,
+        )
+        .select_related("treatment", "series__protocol")
+        .order_by("due_from", "pk")
+        .first()
+    )
 
 
 def withdraw_all(*, series: Series, by: User, now: datetime) -> None:
@@ -136,14 +152,19 @@ def reopen(*, cycle: Maintenance, remind_from: date) -> Maintenance:
 def mark_booked(*, cycle: Maintenance) -> Maintenance:
     """A visit is booked for it. Raises MaintenanceNotPossible where the clinician has not decided on a date."""
     cycle = _locked(cycle, [MaintenanceState.SCHEDULED, MaintenanceState.DEFERRED])
-    return _set(cycle, state=MaintenanceState.BOOKED, deferred_until=None)
+    # Until when it was put off stays, for the case that the visit is cancelled.
+    return _set(cycle, state=MaintenanceState.BOOKED)
 
 
 @transaction.atomic
-def mark_unbooked(*, cycle: Maintenance) -> Maintenance:
-    """Its visit was cancelled or missed; it is due as before."""
+def mark_unbooked(*, cycle: Maintenance, remind_from: date) -> Maintenance:
+    """Its visit was cancelled or missed; it is due as before, or put off as before.
+
+    No step of the ladder that lies before `remind_from` is sent: what had come while it was booked is not made up for.
+    """
     cycle = _locked(cycle, [MaintenanceState.BOOKED])
-    return _set(cycle, state=MaintenanceState.SCHEDULED)
+    state = MaintenanceState.DEFERRED if cycle.deferred_until else MaintenanceState.SCHEDULED
+    return _set(cycle, state=state, remind_from=remind_from)
 
 
 @transaction.atomic
@@ -185,13 +206,14 @@ def lapse_overdue(*, now: datetime) -> int:
     """Let lapse what has been overdue, or put off, for `LAPSES_AFTER_MONTHS` without a visit; returns how many.
 
     No further cycle follows by itself: it is a person who asks whether the patient still wants it, and reopens it. What
-    came from another system, or was reopened, counts from that day, so that it stands on the worklist for as long.
+    came from another system, was reopened or whose visit was cancelled counts from that day, so that it stands on the
+    worklist for as long.
     """
     long_ago = now.date() - relativedelta(months=LAPSES_AFTER_MONTHS)
     overdue = Q(state=MaintenanceState.SCHEDULED, due_from__lt=long_ago, due_by__lt=long_ago)
-    overdue &= Q(remind_from=None) | Q(remind_from__lt=long_ago)
     put_off = Q(state=MaintenanceState.DEFERRED, deferred_until__lt=long_ago)
-    return Maintenance.objects.filter(overdue | put_off).update(
+    of_late = Q(remind_from__isnull=False, remind_from__gte=long_ago)
+    return Maintenance.objects.filter((overdue | put_off) & ~of_late).update(
         state=MaintenanceState.LAPSED, deferred_until=None, settled_at=now, settled_by=None
     )
 

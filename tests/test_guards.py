@@ -172,6 +172,7 @@ REFUSED = [
     (Message, "message_settling_dated", {"state": "lost"}),
     (Message, "message_refusal_has_a_reason", {"state": "failed", "settled_at": NOW}),
     (Message, "message_arrived_only_if_it_was_sent", {"delivered_at": NOW}),
+    (Message, "message_missed_is_not_sent", {"missed": True}),
     (Message, "message_said_with_another_is_not_sent_itself", {"said_with": a(Message)}),
     (Sending, "sending_is_one_row", {"id": 2}),
     (Sending, "sending_pause_recorded", {"paused_at": NOW}),

@@ -102,7 +102,7 @@ class ReopenForm(_RowForm):
 
 
 class SeenForm(_RowForm):
-    """It ended, and somebody has seen it."""
+    """It ended, or was not sent, and somebody has seen it."""
 
     action = "see"
 

@@ -176,6 +176,10 @@ class Message(models.Model):
         null=True, blank=True, help_text=_("When the provider said that it had arrived; many never say.")
     )
     reason = models.CharField(max_length=200, blank=True, help_text=_("Why it was dropped, or what the provider said."))
+    missed = models.BooleanField(
+        db_default=False,
+        help_text=_("Dropped only because no hour was left at which it might go: somebody may want to call."),
+    )
     said_with = models.ForeignKey(
         "self",
         models.PROTECT,
@@ -200,6 +204,7 @@ class Message(models.Model):
             models.Index(
                 fields=["settled_at", "id"], name="message_in_trouble", condition=Q(state__in=["failed", "unknown"])
             ),
+            models.Index(fields=["settled_at", "id"], name="message_missed", condition=Q(missed=True)),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -234,6 +239,7 @@ class Message(models.Model):
             models.CheckConstraint(
                 condition=Q(delivered_at=None) | Q(state="sent"), name="message_arrived_only_if_it_was_sent"
             ),
+            models.CheckConstraint(condition=Q(missed=False) | Q(state="dropped"), name="message_missed_is_not_sent"),
             models.CheckConstraint(
                 condition=Q(said_with=None) | Q(state="dropped"), name="message_said_with_another_is_not_sent_itself"
             ),

@@ -13,13 +13,13 @@ from typing import Self
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
 from django.db import connection, transaction
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Least
 from django.utils.translation import gettext as _
 
 from clinic import delivery, ladder, links, messages, own_words
 from clinic.models import Message, MessageState, ReminderLink, Sending
-from clinic.models.outbox import CARE, REMINDERS, TELL_OF_VISITS
+from clinic.models.outbox import CARE, REMINDERS, TELL_OF_VISITS, MessageKind
 from clinic.services import recheck
 from patients.models import Channel
 
@@ -37,6 +37,8 @@ FRESH = timedelta(seconds=30)
 OUTAGE_PAUSE = timedelta(minutes=1)
 # By how much a retry may come later than said, so that a thousand put off together do not come back together.
 JITTER = 0.2
+# How far ahead a reminder may be said with one that goes now.
+AHEAD = timedelta(days=1)
 # How often a message may be handed over at most, where the answer to earlier times was lost: a mail keeps its
 # Message-ID, a text message would arrive twice.
 HAND_OVERS = {Channel.EMAIL: 2, Channel.SMS: 1}
@@ -107,7 +109,17 @@ def _claim(token: uuid.UUID, now: datetime, limit: int) -> list[Message]:
         keys = [key for key, _patient, _kind in first]
         if to_tell := {patient for _key, patient, kind in first if kind in TOGETHER}:
             # All that waits for a patient is looked at together, so that one message says it.
-            others = due.filter(patient__in=to_tell, kind__in=TOGETHER).exclude(pk__in=keys)
+            # And what comes within a day: of two visits that are to be told of, one message may have to say both.
+            soon = Q(kind=MessageKind.APPOINTMENT_REMINDER, not_before__lte=now + AHEAD)
+            waiting = Message.objects.filter(
+                Q(kind__in=TOGETHER, not_before__lte=now) | soon, state=MessageState.PENDING
+            )
+            others = (
+                waiting.filter(patient__in=to_tell)
+                .exclude(pk__in=keys)
+                .order_by("not_before", "pk")
+                .select_for_update(skip_locked=True, no_key=True)
+            )
             keys += others.values_list("pk", flat=True)
         Message.objects.filter(pk__in=keys).update(state=MessageState.SENDING, token=token, lease_until=now + LEASE)
     return list(
@@ -158,10 +170,12 @@ def _drop(
             if message.handed_over:
                 # What may have arrived already cannot be called not sent.
                 state = MessageState.UNKNOWN
-            dropped[state, verdict.reason].append(message.pk)
+            missed = verdict.missed and state == MessageState.DROPPED
+            dropped[state, verdict.reason, missed].append(message.pk)
     outcomes: Counter[str] = Counter()
-    for (state, reason), keys in dropped.items():
-        outcomes[state] += Message.objects.filter(pk__in=keys, token=token).update(**_settled(state, now, reason))
+    for (state, reason, missed), keys in dropped.items():
+        settled = Message.objects.filter(pk__in=keys, token=token).update(**_settled(state, now, reason), missed=missed)
+        outcomes[state] += settled
     # What such a message would have said beside its own waits for another.
     if retried := [message.pk for message in batch if message.attempts and message.pk in _keys(dropped)]:
         Message.objects.filter(said_with__in=retried).update(
@@ -191,7 +205,9 @@ def _postpone(batch: Sequence[Message], verdicts: Mapping[int, recheck.Verdict],
     if not until:
         return Counter()
     later = Case(*(When(pk=key, then=Value(instant)) for key, instant in until.items()), default=F("not_before"))
-    return Counter({POSTPONED: _release(until, token, not_before=later)})
+    # Looked at before its time and left as it was, it was not put off.
+    as_before = sum(until.get(message.pk) == message.not_before for message in batch)
+    return Counter({POSTPONED: max(_release(until, token, not_before=later) - as_before, 0)})
 
 
 def _release(keys: Iterable[int], token: uuid.UUID, **values) -> int:

@@ -46,15 +46,19 @@ class Send(About):
 
 @dataclass(frozen=True, slots=True)
 class Postpone:
+    """Not yet. `send` is what it would say now, where only the hour is in its way."""
+
     until: datetime
+    send: Send | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Do not say it. `failed`: somebody has to look at why."""
+    """Do not say it. `failed`: somebody has to look at why; `missed`: only the hour was in its way."""
 
     reason: str
     failed: bool = False
+    missed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +121,18 @@ def verdicts(messages: Sequence[Message], *, now: datetime) -> dict[int, Verdict
     found |= _told_with_visits(messages, found, facts, now)
     found |= _of_a_kind_in_one(messages, found)
     found |= _changes_in_one(messages, found)
-    reminders = defaultdict(list)
+    reminders, ahead = defaultdict(list), defaultdict(list)
     for message in messages:
-        if isinstance(found[message.pk], Send):
+        verdict = found[message.pk]
+        if isinstance(verdict, Send):
             if message.kind in REMINDERS:
                 reminders[message.patient_id].append(message)
             else:
                 facts.written_to[message.patient_id].append(now)
+        elif isinstance(verdict, Postpone) and message.kind == MessageKind.APPOINTMENT_REMINDER:
+            ahead[message.patient_id].append(message)
     for patient, waiting in reminders.items():
-        found |= _one_of(waiting, found, facts, patient, now)
+        found |= _one_of(waiting, ahead[patient], found, facts, patient, now)
     return found
 
 
@@ -217,9 +224,18 @@ def _of_a_kind_in_one(messages: Sequence[Message], found: dict[int, Verdict]) ->
 
 
 def _one_of(
-    waiting: Sequence[Message], found: dict[int, Verdict], facts: _Facts, patient: int, now: datetime
+    waiting: Sequence[Message],
+    ahead: Sequence[Message],
+    found: dict[int, Verdict],
+    facts: _Facts,
+    patient: int,
+    now: datetime,
 ) -> dict[int, Verdict]:
-    """One message for all the reminders of a patient, or none where there was one today or enough this week."""
+    """One message for all the reminders of a patient, or none where there was one today or enough this week.
+
+    It also says, of the visits `ahead` whose hour to be reminded of comes later, those that would then come too soon
+    after it, and be too late by the time the next may go.
+    """
     sends = {message.pk: send for message in waiting if isinstance(send := found[message.pk], Send)}
     zone: ZoneInfo = waiting[0].patient.time_zone or sends[waiting[0].pk].site.time_zone
     # A visit comes at its hour, maintenance has days: so that of the two it is maintenance that waits. It waits for
@@ -246,6 +262,14 @@ def _one_of(
         ),
     )
     lead, *others = together
+    if visits:
+        next_one = ladder.next_reminder([*reminded, now], zone, now=now)
+        for message in ahead:
+            waits = found[message.pk]
+            if isinstance(waits, Postpone) and waits.send and waits.until < next_one > message.not_after:
+                sends[message.pk] = waits.send
+                others.append(message)
+        together = [lead, *others]
     starts = sorted({start for message in together for start in sends[message.pk].starts})
     cycles = {message.maintenance_id for message in together}
     due = max(sends[lead.pk].due, len(cycles))
@@ -275,7 +299,7 @@ def _has_a_visit_to_be_told_of(
 def _later(message: Message, after: datetime) -> Verdict:
     if after <= message.not_after:
         return Postpone(after)
-    return Drop(_("The patient has had other messages, and its time passes before the next may go."))
+    return Drop(_("The patient has had other messages, and its time passes before the next may go."), missed=True)
 
 
 def _facts(messages: Sequence[Message], now: datetime) -> _Facts:
@@ -401,7 +425,7 @@ def _verdict_of_one(message: Message, facts: _Facts, now: datetime) -> Verdict:
 
 def _verdict(message: Message, facts: _Facts, now: datetime) -> Verdict:
     if message.not_after < now:
-        return Drop(_("Its time has passed."))
+        return Drop(_("Its time has passed."), missed=True)
     try:
         _check_patient(message, facts)
         send = _with_the_others(message, _what_is_true(message, facts, now), facts, now)
@@ -416,8 +440,8 @@ def _verdict(message: Message, facts: _Facts, now: datetime) -> Verdict:
     if when <= now:
         return send
     if when <= message.not_after:
-        return Postpone(when)
-    return Drop(_("Its time passes within the quiet hours."))
+        return Postpone(when, send)
+    return Drop(_("Its time passes within the quiet hours."), missed=True)
 
 
 def _with_the_others(message: Message, send: Send, facts: _Facts, now: datetime) -> Send:

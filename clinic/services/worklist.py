@@ -171,9 +171,9 @@ def settle(*, subject: Subject, arrived: bool, by: User, now: datetime, seen: in
 
 @whole
 def see(*, subject: Subject, by: User, now: datetime, seen: int, text: str = "") -> WorklistNote:
-    """Note that somebody has seen what ended by itself; it leaves the list. Raises RowHeld or RowChanged."""
+    """Note that somebody has seen what ended, or was not sent; it leaves the list. Raises RowHeld or RowChanged."""
     _begin(subject, by=by, now=now, seen=seen)
-    _check_ended(subject)
+    _check_ended(subject, missed_too=True)
     return _end(subject, Outcome.SEEN, by=by, now=now, text=text)
 
 
@@ -194,8 +194,13 @@ def has_ended(subject: Subject) -> bool:
     return subject.kind == "maintenance" and subject.row.state in cycles.ENDED
 
 
-def _check_ended(subject: Subject) -> None:
-    if not has_ended(subject):
+def was_missed(subject: Subject) -> bool:
+    """Whether it is a message for which no hour was left."""
+    return subject.kind == "message" and subject.row.missed
+
+
+def _check_ended(subject: Subject, *, missed_too: bool = False) -> None:
+    if not (has_ended(subject) or (missed_too and was_missed(subject))):
         raise RowChanged(_("Somebody has dealt with this meanwhile. Look at it again."))
 
 
@@ -236,7 +241,7 @@ def _check_open(subject: Subject, now: datetime) -> None:
     elif subject.kind == "call":
         if row.done_at is not None:
             raise RowChanged(gone % _("the patient was called"))
-    elif row.state not in (MessageState.FAILED, MessageState.UNKNOWN):
+    elif row.state not in (MessageState.FAILED, MessageState.UNKNOWN) and not row.missed:
         raise RowChanged(gone % row.get_state_display())
 
 

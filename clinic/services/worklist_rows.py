@@ -41,6 +41,8 @@ PAGE = 50
 MOST_COUNTED = 1000
 # What was cancelled, missed or declined, or has lapsed, longer ago than this is not called after any more.
 CANCELLED_KEEPS = timedelta(days=60)
+# What was not sent longer ago than this is no news any more.
+MISSED_KEEPS = timedelta(days=7)
 
 
 # Patients belong to no site: they count where they were last, or are to come; and anywhere if they never were.
@@ -109,7 +111,7 @@ TABS = {
             sources.MESSAGES,
             sorted_by="timestamptz",
             latest_first=True,
-            empty=gettext_lazy("Nothing failed, and nothing is in doubt."),
+            empty=gettext_lazy("Nothing failed, nothing is in doubt, and nothing came too late to be sent."),
         ),
         Tab(
             "cancelled",
@@ -196,6 +198,7 @@ def _params(filters: Filters, *, zone: ZoneInfo, now: datetime, unfit: Misfits) 
         "today": today,
         "until": today + timedelta(days=filters.days),
         "since": now - CANCELLED_KEEPS,
+        "missed_since": now - MISSED_KEEPS,
         "site": filters.site.pk if filters.site else None,
         "unfit": list(unfit),
     }

@@ -20,6 +20,17 @@ def _not_hidden(subject: str, key: str, since: str = "NULL::timestamptz") -> str
     )"""
 
 
+def _not_seen(subject: str, key: str, since: str) -> str:
+    """Nobody has noted anything since then; a note that puts the row off counts as long as it does."""
+    assert subject in SUBJECTS
+    return f"""NOT EXISTS (
+        SELECT FROM clinic_worklistnote AS note
+        WHERE note.{subject}_id = {key} AND note.noted_at > {since}
+            AND coalesce(note.hidden_until, 'infinity') > %(now)s
+        OFFSET 0
+    )"""
+
+
 def _last_ended(owner: str, key: str) -> str:
     return f"""LEFT JOIN LATERAL (
         SELECT max(visit.status_at) AS at FROM clinic_appointment AS visit
@@ -111,8 +122,8 @@ TO_DECIDE = (
     )
 )
 
-# What ended without a visit of late, until somebody has seen it: a note that puts nothing off is the last word.
-ENDED = """
+# What ended without a visit of late, until somebody has seen it.
+ENDED = f"""
 SELECT 'maintenance' AS kind, due.id AS key, due.settled_at AS sort, due.id AS tie,
     series.patient_id, due.series_id, due.id AS maintenance_id, due.treatment_id,
     due.cycle::int AS number, NULL::int AS total, due.due_from AS opens, NULL::date AS closes,
@@ -120,14 +131,11 @@ SELECT 'maintenance' AS kind, due.id AS key, due.settled_at AS sort, due.id AS t
 FROM treatments_maintenance AS due
 JOIN treatments_series AS series ON series.id = due.series_id
 WHERE due.state IN ('declined', 'lapsed') AND due.settled_at >= %(since)s
-    AND NOT EXISTS (
-        SELECT FROM clinic_worklistnote AS note
-        WHERE note.maintenance_id = due.id AND note.noted_at > due.settled_at
-            AND coalesce(note.hidden_until, 'infinity') > %(now)s
-        OFFSET 0
-    )
-"""
+    AND {_not_seen("maintenance", "due.id", "due.settled_at")}
+"""  # noqa: S608
 
+# What failed or is in doubt; and what was not sent of late because no hour was left for it, as long as it would still
+# be news, and until somebody has seen it.
 MESSAGES = f"""
 SELECT 'message' AS kind, message.id AS key, message.settled_at AS sort, message.id AS tie,
     message.patient_id, NULL::bigint AS series_id, message.maintenance_id, NULL::bigint AS treatment_id,
@@ -135,6 +143,27 @@ SELECT 'message' AS kind, message.id AS key, message.settled_at AS sort, message
     message.state AS state, message.reason AS detail
 FROM clinic_message AS message
 WHERE message.state IN ('failed', 'unknown') AND {_not_hidden("message", "message.id")}
+UNION ALL
+SELECT 'message' AS kind, message.id AS key, message.settled_at AS sort, message.id AS tie,
+    message.patient_id, NULL::bigint AS series_id, message.maintenance_id, NULL::bigint AS treatment_id,
+    NULL::int AS number, NULL::int AS total, NULL::date AS opens, NULL::date AS closes,
+    message.state AS state, message.reason AS detail
+FROM clinic_message AS message
+LEFT JOIN clinic_appointment AS visit ON visit.id = message.appointment_id
+LEFT JOIN treatments_maintenance AS due ON due.id = message.maintenance_id
+WHERE message.missed AND message.settled_at >= %(missed_since)s
+    AND (
+        visit.id IS NULL
+        OR visit.status = 'booked' AND visit.starts_at > %(now)s
+        OR visit.status = 'fulfilled' AND message.kind = 'aftercare'
+    )
+    AND (due.id IS NULL OR due.state = 'scheduled')
+    AND NOT EXISTS (
+        SELECT FROM clinic_message AS told
+        WHERE told.appointment_id = visit.id AND told.state = 'sent' AND told.settled_at > message.settled_at
+        OFFSET 0
+    )
+    AND {_not_seen("message", "message.id", "message.settled_at")}
 """  # noqa: S608
 
 # Who asked to be called, what they wrote, and what the reminder was about from which they asked; `total` is how many

@@ -126,7 +126,9 @@ def _subject(kind: str, pk: int) -> Subject:
 
 def _forms(subject: Subject) -> dict:
     forms = [CallForm, SnoozeForm]
-    if subject.kind == "message":
+    if worklist.was_missed(subject):
+        forms += [SeenForm]
+    elif subject.kind == "message":
         forms += [RetryForm, SettleForm]
     elif worklist.has_ended(subject):
         forms += [ReopenForm, SeenForm]

@@ -797,6 +797,44 @@ def test_a_second_reminder_of_the_day_waits_for_the_next_morning(world, smtp_ser
     assert outbox.run(now=at("2026-03-08 09:00"))["sent"] == 1
 
 
+def test_a_visit_that_the_daily_one_would_leave_untold_is_told_with_it(world, smtp_server):
+    a_visit(world, "2026-03-10 10:00")
+    a_visit(world, "2026-03-10 13:00")
+    a_visit(world, "2026-03-11 09:30")
+
+    hours = ["2026-03-09 10:00", "2026-03-09 13:00", "2026-03-10 09:00", "2026-03-10 09:30", "2026-03-11 07:00"]
+    sent = [outbox.run(now=at(hour))["sent"] for hour in hours]
+
+    assert sent == [1, 0, 1, 0, 0]
+    said = smtp_server.received[-1].get_content()
+    for visit in ("Tue 10 Mar 2026, 13:00", "Wed 11 Mar 2026, 09:30"):
+        assert visit in said
+
+
+def test_what_could_wait_for_its_own_day_is_not_told_ahead(world, smtp_server):
+    a_visit(world, "2026-03-10 10:00")
+    a_visit(world, "2026-03-11 14:00")
+
+    sent = [outbox.run(now=at(hour))["sent"] for hour in ("2026-03-09 10:00", "2026-03-10 13:59", "2026-03-10 14:00")]
+
+    assert sent == [1, 0, 1]
+
+
+def test_only_what_the_hour_kept_back_is_missed(world, smtp_server):
+    a_visit(world)
+    gone = a_visit(world, patient=world.a_patient())
+    outbox.owe_due(now=at("2026-03-07 14:30"))
+    Message.objects.filter(patient=world.patient).update(not_after=at("2026-03-07 14:35"))
+    cancel(gone)
+
+    outbox.dispatch_due(now=at("2026-03-07 14:40"))
+
+    assert dict(Message.objects.values_list("reason", "missed")) == {
+        "Its time has passed.": True,
+        "The visit was cancelled.": False,
+    }
+
+
 def test_maintenance_gives_way_to_a_visit_on_the_same_day(world, smtp_server):
     a_visit(world, "2026-03-10 14:30")
     a_cycle(world, "2026-03-07")

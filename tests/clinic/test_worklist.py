@@ -304,6 +304,53 @@ def test_messages_that_failed_or_are_in_doubt_stand_there(world, state):
     assert [row.state for row in rows(world, "messages")] == ([state] if state in ("failed", "unknown") else [])
 
 
+def a_missed_message(world, **values) -> Message:
+    return a_message(world, state="dropped", missed=True, reason="Its time passes within the quiet hours.", **values)
+
+
+def test_what_no_hour_was_left_for_stands_there_until_it_is_seen(world):
+    message = a_missed_message(world)
+
+    assert [(row.state, row.detail) for row in rows(world, "messages")] == [
+        ("dropped", "Its time passes within the quiet hours.")
+    ]
+    worklist.see(subject=on("message", message), by=world.desk, now=NOW + timedelta(hours=1), seen=0)
+    assert rows(world, "messages", now=NOW + timedelta(hours=2)) == []
+
+
+@pytest.mark.parametrize(
+    ("hours", "values", "stands"),
+    [
+        pytest.param(1, {}, True, id="while the visit is to come"),
+        pytest.param(27, {}, False, id="not once it has begun"),
+        pytest.param(1, {"status": "arrived"}, False, id="nor when the patient is here"),
+    ],
+)
+def test_a_visit_that_nobody_was_told_of_stands_there_as_long_as_a_call_helps(world, hours, values, stands):
+    visit = book(world, a_visit(world))
+    a_missed_message(world, kind="visit_reminder", appointment=visit)
+    Appointment.objects.update(**values)
+
+    assert bool(rows(world, "messages", now=NOW + timedelta(hours=hours))) == stands
+
+
+def test_what_was_told_after_all_or_lies_long_back_stands_there_no_more(world):
+    visit = book(world, a_visit(world, "2026-03-24 10:00"))
+    Message.objects.all().delete()
+    a_missed_message(world, kind="visit_reminder", appointment=visit)
+    assert rows(world, "messages")
+    assert rows(world, "messages", now=NOW + timedelta(days=8)) == []
+
+    a_message(world, kind="visit_reminder", state="sent", appointment=visit, settled_at=NOW + timedelta(hours=1))
+
+    assert rows(world, "messages", now=NOW + timedelta(hours=2)) == []
+
+
+def test_what_failed_is_not_taken_off_by_a_look(world):
+    with pytest.raises(RowChanged):
+        worklist.see(subject=on("message", a_message(world)), by=world.desk, now=NOW, seen=0)
+
+
 @pytest.mark.parametrize("how", ["cancelled", "missed"])
 @pytest.mark.parametrize("what", ["session", "maintenance", "neither"])
 def test_a_cancelled_visit_and_a_no_show_appear_at_once(world, how, what):

@@ -7,7 +7,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from config import logs
+from config import hours, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -207,6 +207,9 @@ SMS_URL = env.str("SMS_URL", default="")
 SMS_PARTS = env.int("SMS_PARTS", default=1)
 # The gateway calls /hooks/sms/<this>/ with answers (STOP) and delivery results. Empty: nobody may.
 SMS_HOOK_SECRET = env.str("SMS_HOOK_SECRET", default="")
+
+# Nobody is reminded in these hours, on the patient's own clock: from an evening until the next morning.
+QUIET_FROM, QUIET_UNTIL = hours.quiet(env.str("QUIET_FROM", default="20:00"), env.str("QUIET_UNTIL", default="09:00"))
 
 # The mail service that calls /hooks/mail/ with what arrived and what came back, as anymail names it: postmark, mailgun,
 # sendgrid, brevo … And the name:password that it calls with. Either empty: nobody may.

@@ -39,12 +39,23 @@ class ContactForm(forms.ModelForm):
 
     class Meta:
         model = Patient
-        fields = ["given_name", "family_name", "date_of_birth", "language", "email", "phone", "first_channel", "notes"]
+        fields = [
+            "given_name",
+            "family_name",
+            "date_of_birth",
+            "language",
+            "email",
+            "phone",
+            "first_channel",
+            "time_zone",
+            "notes",
+        ]
         labels = {
             "email": _("E-mail"),
             "phone": _("Phone"),
             "language": _("Language"),
             "first_channel": _("Messages first by"),
+            "time_zone": _("Time zone"),
             "notes": _("Notes"),
         }
         widgets = {"notes": forms.Textarea(attrs={"rows": 3})}
@@ -69,7 +80,7 @@ class ContactForm(forms.ModelForm):
     def _layout(self) -> Layout:
         return Layout(
             Div("given_name", "family_name", "date_of_birth", "language", css_class="form-row"),
-            Div("email", "phone", "first_channel", css_class="form-row"),
+            Div("email", "phone", "first_channel", "time_zone", css_class="form-row"),
             "notes",
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -48,6 +48,7 @@ LANGUAGES = {
     "german": "de",
     "deutsch": "de",
 }
+ZONES = {name.casefold(): name for name in available_timezones()}
 
 CONSENTS = {
     f"consent_{purpose}_{channel}": (purpose, channel) for purpose in Purpose.values for channel in Channel.values
@@ -90,6 +91,12 @@ COLUMNS = (
     ),
     Column("language", "language", gettext_lazy("English or German (en, de). Empty: the clinic's own."), ("sprache",)),
     Column(
+        "time_zone",
+        "time zone",
+        gettext_lazy("Such as Europe/London. Empty: the same as the clinic's."),
+        ("timezone", "zeitzone"),
+    ),
+    Column(
         "notes",
         "notes",
         gettext_lazy("For the desk."),
@@ -125,6 +132,7 @@ class Person:
     email: str
     phone: str
     language: str
+    time_zone: ZoneInfo | None
     notes: str
     consents: tuple[tuple[str, str, bool], ...]
     consented_on: date | None
@@ -174,6 +182,14 @@ class _Reader(LineReader):
             self.wrong("language", _("Write English or German."))
         return language or settings.LANGUAGE_CODE
 
+    def time_zone(self) -> ZoneInfo | None:
+        if not (said := self.said("time_zone")):
+            return None
+        if name := ZONES.get(said.casefold().replace(" ", "_")):
+            return ZoneInfo(name)
+        self.wrong("time_zone", _("Write the time zone as region and place: Europe/London."))
+        return None
+
     def consents(self) -> tuple[tuple[str, str, bool], ...]:
         found = []
         for name, (purpose, channel) in CONSENTS.items():
@@ -191,6 +207,7 @@ class _Reader(LineReader):
             email=self.email(),
             phone=self.phone(),
             language=self.language(),
+            time_zone=self.time_zone(),
             notes=self.said("notes"),
             consents=self.consents(),
             consented_on=self.past_day("consent_date"),
@@ -412,6 +429,7 @@ def _register(new: Sequence[Person], *, by: User, now: datetime, zone: ZoneInfo)
                 email=person.email,
                 phone=person.phone,
                 language=person.language,
+                time_zone=person.time_zone,
                 notes=person.notes,
                 registered_at=now,
                 registered_by=by,

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
@@ -49,6 +50,7 @@ def register(
     phone: str = "",
     language: str,
     first_channel: str = Channel.EMAIL,
+    time_zone: ZoneInfo | None = None,
     notes: str = "",
     consents: Iterable[tuple[str, str]] = (),
     source: str = "desk",
@@ -67,6 +69,7 @@ def register(
         phone=phone,
         language=language,
         first_channel=first_channel,
+        time_zone=time_zone,
         notes=notes,
         registered_at=now,
         registered_by=by,
@@ -87,6 +90,7 @@ def change_contact(
     phone: str,
     language: str,
     first_channel: str,
+    time_zone: ZoneInfo | None,
     notes: str,
 ) -> Patient:
     """Change who a patient is and how to reach them. The address of their account follows their e-mail.
@@ -108,6 +112,7 @@ def change_contact(
         "phone": phone,
         "language": language,
         "first_channel": first_channel,
+        "time_zone": time_zone,
         "notes": notes,
     }
     for name, value in values.items():

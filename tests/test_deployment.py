@@ -2,17 +2,19 @@
 
 import re
 import tomllib
+from datetime import time
 from importlib import metadata
 from itertools import chain
 from pathlib import Path
 
 import pytest
 import yaml
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from config import processes
+from config import hours, processes
 
 ROOT = Path(__file__).parent.parent
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -125,6 +127,22 @@ def test_every_variable_of_compose_is_explained_in_the_example():
     explained = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
 
     assert asked == explained
+
+
+@pytest.mark.parametrize(
+    ("evening", "morning", "words"),
+    [
+        pytest.param("20", "09:00", "QUIET_FROM is a time of day", id="no time"),
+        pytest.param("20:00", "nine", "QUIET_UNTIL is a time of day", id="no morning"),
+        pytest.param("08:00", "09:00", "in the evening", id="the wrong way round"),
+        pytest.param("09:30", "09:00", "an hour or more", id="no hour of the day is left"),
+    ],
+)
+def test_quiet_hours_that_make_no_sense_are_refused_at_the_start(evening, morning, words):
+    with pytest.raises(ImproperlyConfigured, match=words):
+        hours.quiet(evening, morning)
+
+    assert hours.quiet("21:30", "08:00") == (time(21, 30), time(8))
 
 
 @pytest.mark.parametrize("name", ["web", "worker", "beat"])

@@ -8,6 +8,7 @@ from clinic.demo.upkeep import due_days
 from clinic.models import AppointmentStatus, Message, MessageState, ReminderStep, Site
 from clinic.models.outbox import MessageKind, StepSubject, attendance_of, said_of
 from clinic.services.caring import course_of
+from clinic.services.quiet import quiet_hours
 from clinic.walltime import day_of
 from patients.models import Consent, Patient, Purpose
 from treatments import care, rules
@@ -61,7 +62,9 @@ class Told:
                 continue
             zone = appointment.site.time_zone
             for step in steps:
-                at = ladder.visit_reminder(appointment.starts_at, step.offset_days, zone, now=appointment.booked_at)
+                at = ladder.visit_reminder(
+                    appointment.starts_at, step.offset_days, zone, now=appointment.booked_at, quiet=quiet_hours()
+                )
                 until = ladder.keeps_until(appointment.starts_at, closes[step.offset_days])
                 before_it_came = appointment.starts_at + timedelta(days=step.offset_days)
                 if appointment.booked_at < before_it_came and at <= min(until, self.now):
@@ -89,7 +92,9 @@ class Told:
             zone = self.sites[id(row.series.patient)].time_zone
             ended = booked.get(id(row)) or row.settled_at or self.now
             for step in steps:
-                at = ladder.day_reminder(from_, step.offset_days, zone, now=self.now - timedelta(days=9999))
+                at = ladder.day_reminder(
+                    from_, step.offset_days, zone, now=self.now - timedelta(days=9999), quiet=quiet_hours()
+                )
                 # Only what the patient could have been told while it was due and nobody had booked it.
                 if at.date() > row.anchor and at <= min(ended, self.now):
                     self._say(
@@ -120,14 +125,16 @@ class Told:
                     and appointment.status != AppointmentStatus.CANCELLED
                     and begins
                 ):
-                    at = ladder.day_reminder(begins, step.offset_days, zone, now=appointment.booked_at)
+                    at = ladder.day_reminder(
+                        begins, step.offset_days, zone, now=appointment.booked_at, quiet=quiet_hours()
+                    )
                     until = appointment.starts_at - ladder.LAST_WORD
                     kind, counts_from = MessageKind.PRE_CARE, day_of(appointment.starts_at, zone).isoformat()
                 elif step.subject == StepSubject.AFTERCARE and appointment.status == AppointmentStatus.FULFILLED:
                     if not care.speaks_of(instructions, days=step.offset_days):
                         continue
                     ended = max(appointment.ends_at, appointment.status_at)
-                    at = ladder.aftercare(appointment.ends_at, step.offset_days, zone, now=ended)
+                    at = ladder.aftercare(appointment.ends_at, step.offset_days, zone, now=ended, quiet=quiet_hours())
                     until = appointment.ends_at + timedelta(days=step.offset_days + step.stale_after_days)
                     kind, counts_from = MessageKind.AFTERCARE, attendance_of(appointment)
                 else:
@@ -144,7 +151,9 @@ class Told:
             day = rules.result_on(series.terms.milestones, series.completed_on)
             for step in steps if day else ():
                 zone = self.sites[id(series.patient)].time_zone
-                at = ladder.day_reminder(day, step.offset_days, zone, now=self.now - timedelta(days=9999))
+                at = ladder.day_reminder(
+                    day, step.offset_days, zone, now=self.now - timedelta(days=9999), quiet=quiet_hours()
+                )
                 if at <= self.now:
                     self._say(
                         MessageKind.RESULT,

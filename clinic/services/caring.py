@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from clinic import ladder, walltime
 from clinic.models import Appointment, AppointmentStatus, Message
 from clinic.models.outbox import CARE, MessageKind, said_of
+from clinic.services.quiet import quiet_hours
 from treatments import care, rules
 from treatments.models import Maintenance, Series, SeriesState
 from treatments.terms import CareInstruction
@@ -104,7 +105,7 @@ def has_come(message: Message, told: Told, zone: ZoneInfo, *, now: datetime) -> 
     assert message.appointment is not None
     assert message.step is not None
     begins = _begins(message.appointment, told.instructions)
-    return begins is not None and ladder.morning_of(begins, message.step.offset_days, zone) <= now
+    return begins is not None and ladder.morning_of(begins, message.step.offset_days, zone, quiet_hours()) <= now
 
 
 def when(message: Message, told: Told, zone: ZoneInfo, *, now: datetime) -> datetime:
@@ -113,14 +114,14 @@ def when(message: Message, told: Told, zone: ZoneInfo, *, now: datetime) -> date
     days = message.step.offset_days
     if message.kind == MessageKind.RESULT:
         assert told.result_on is not None
-        return ladder.day_reminder(told.result_on, days, zone, now=now)
+        return ladder.day_reminder(told.result_on, days, zone, now=now, quiet=quiet_hours())
     visit = message.appointment
     assert visit is not None
     if message.kind == MessageKind.AFTERCARE:
-        return ladder.aftercare(visit.ends_at, days, zone, now=now)
+        return ladder.aftercare(visit.ends_at, days, zone, now=now, quiet=quiet_hours())
     begins = _begins(visit, told.instructions)
     assert begins is not None
-    return ladder.day_reminder(begins, days, zone, now=now)
+    return ladder.day_reminder(begins, days, zone, now=now, quiet=quiet_hours())
 
 
 def visits_of(message: Message) -> list[tuple[Appointment, bool]]:

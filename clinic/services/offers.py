@@ -24,6 +24,7 @@ from clinic.services import links, outbox, waiting
 from clinic.services.booking import BookingError
 from clinic.services.links import LinkClosed
 from clinic.services.openings import why_closed
+from clinic.services.quiet import quiet_hours
 from clinic.services.transactions import whole
 from clinic.waiting import Held, turns
 from patients.models import Channel, Patient, Purpose
@@ -103,7 +104,8 @@ def _to_ask(now: datetime) -> list[EarlierWish]:
     return [
         wish
         for wish in waiting.waiting_list(now=now)
-        if wish.appointment.patient_id not in lately and not ladder.is_quiet(now, _zone(wish.appointment))
+        if wish.appointment.patient_id not in lately
+        and not ladder.is_quiet(now, _zone(wish.appointment), quiet_hours())
     ]
 
 
@@ -138,7 +140,7 @@ def _make(
         raise OfferNotPossible(_("This patient cannot be written to. Call instead."))
     leaves = now + wait
     if channel == Channel.SMS:
-        leaves = ladder.next_allowed(leaves, _zone(visit))
+        leaves = ladder.next_allowed(leaves, _zone(visit), quiet_hours())
     expires = min(leaves + ANSWER_WITHIN, start - timedelta(hours=wish.notice_hours))
     if expires - leaves < ANSWER_AT_LEAST:
         raise OfferNotPossible(_("It is too near to wait for an answer. Call instead."))

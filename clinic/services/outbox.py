@@ -17,6 +17,7 @@ from clinic.models.outbox import MessageKind, MessageState, StepSubject, edition
 from clinic.services import operations, owing_care, recheck
 from clinic.services.already_said import DAYS, SAID, said_between
 from clinic.services.dispatch import BATCH, HAND_OVERS, UNREACHABLE, Clock, dispatch_due
+from clinic.services.quiet import quiet_hours
 from clinic.services.reaching import REACH_FOR_RECALL, REACH_FOR_SERVICE, reaching
 from patients.errors import Refused
 from patients.models import Channel, Patient, Purpose
@@ -246,7 +247,7 @@ def _owe_step(step: ReminderStep, closes_days: int, now: datetime) -> int:
     else:
         closes = ladder.keeps_until(now, closes_days) - now
         values["after"] = now - closes
-        values["until"] = now - timedelta(days=step.offset_days) + ladder.MAY_MOVE_EARLIER
+        values["until"] = now - timedelta(days=step.offset_days) + quiet_hours().may_move_earlier
         values["closes"] = closes
         values["ahead"] = timedelta(days=-step.offset_days)
         values |= said_between(said_of(values["after"]), said_of(values["until"]))

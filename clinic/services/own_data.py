@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -50,9 +51,18 @@ def preferences(patient: Patient) -> list[Preference]:
 
 @transaction.atomic
 def decide(
-    *, patient: Patient, granted: Collection[str], language: str, first_channel: str, by: User, now: datetime
+    *,
+    patient: Patient,
+    granted: Collection[str],
+    language: str,
+    first_channel: str,
+    time_zone: ZoneInfo | None,
+    by: User,
+    now: datetime,
 ) -> int:
-    """Record a yes or a no where it differs from what holds, language and channel. Returns how many decisions changed.
+    """Record a yes or a no where it differs from what holds; language, channel and time zone.
+
+    Returns how many decisions changed.
 
     `granted` holds names as of Preference. What is not possible is left as it is.
     """
@@ -60,9 +70,11 @@ def decide(
     for preference in changed:
         say = patients.withdraw_consent if preference.granted else patients.give_consent
         say(patient=patient, purpose=preference.purpose, channel=preference.channel, source=SOURCE, by=by, now=now)
-    if (language, first_channel) != (patient.language, patient.first_channel):
-        Patient.objects.filter(pk=patient.pk).update(language=language, first_channel=first_channel)
-        patient.language, patient.first_channel = language, first_channel
+    said = {"language": language, "first_channel": first_channel, "time_zone": time_zone}
+    if any(getattr(patient, name) != value for name, value in said.items()):
+        Patient.objects.filter(pk=patient.pk).update(**said)
+        for name, value in said.items():
+            setattr(patient, name, value)
     return len(changed)
 
 

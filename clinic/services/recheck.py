@@ -30,6 +30,7 @@ from clinic.services import caring, reaching, screening
 from clinic.services.caring import Told
 from clinic.services.missing import ANSWERS_MISSED_FROM
 from clinic.services.openings import why_closed
+from clinic.services.quiet import quiet_hours
 from patients.models import Channel, Consent, Purpose
 from treatments.models import Maintenance, MaintenanceState
 
@@ -246,7 +247,7 @@ def _one_of(
         reminded += facts.written_to[patient]
     if not visits and _has_a_visit_to_be_told_of(facts.to_come[patient], facts.days_ahead, zone, now):
         reminded.append(now)
-    after = ladder.next_reminder(reminded, zone, now=now)
+    after = ladder.next_reminder(reminded, zone, now=now, quiet=quiet_hours())
     if after > now:
         return {message.pk: _later(message, after) for message in waiting}
     results = [message for message in waiting if message.kind == MessageKind.RESULT]
@@ -263,7 +264,7 @@ def _one_of(
     )
     lead, *others = together
     if visits:
-        next_one = ladder.next_reminder([*reminded, now], zone, now=now)
+        next_one = ladder.next_reminder([*reminded, now], zone, now=now, quiet=quiet_hours())
         for message in ahead:
             waits = found[message.pk]
             if isinstance(waits, Postpone) and waits.send and waits.until < next_one > message.not_after:
@@ -275,7 +276,7 @@ def _one_of(
     due = max(sends[lead.pk].due, len(cycles))
     care = any(sends[message.pk].care for message in together)
     questions = any(sends[message.pk].questions for message in together)
-    tomorrow = ladder.next_reminder([now], zone, now=now)
+    tomorrow = ladder.next_reminder([now], zone, now=now, quiet=quiet_hours())
     rest = [message for message in waiting if message not in together]
     return {
         lead.pk: replace(sends[lead.pk], starts=tuple(starts), due=due, care=care, questions=questions),
@@ -290,7 +291,8 @@ def _has_a_visit_to_be_told_of(
     """Whether a reminder of one of these visits goes later today."""
     today = now.astimezone(zone).date()
     return any(
-        (when := ladder.visit_reminder(start, days, zone, now=now)) > now and when.astimezone(zone).date() == today
+        (when := ladder.visit_reminder(start, days, zone, now=now, quiet=quiet_hours())) > now
+        and when.astimezone(zone).date() == today
         for start in starts
         for days in days_ahead
     )
@@ -572,10 +574,10 @@ def _when(message: Message, site: Site, facts: _Facts, now: datetime) -> datetim
         return caring.when(message, told, zone, now=now)
     if message.kind not in REMINDERS:
         # Somebody is waiting for it, and a mail wakes nobody.
-        return now if message.channel == Channel.EMAIL else ladder.next_allowed(now, zone)
+        return now if message.channel == Channel.EMAIL else ladder.next_allowed(now, zone, quiet_hours())
     assert message.step is not None
     days = message.step.offset_days
     if message.appointment:
-        return ladder.visit_reminder(message.appointment.starts_at, days, zone, now=now)
+        return ladder.visit_reminder(message.appointment.starts_at, days, zone, now=now, quiet=quiet_hours())
     assert message.maintenance is not None
-    return ladder.day_reminder(message.maintenance.due_from, days, zone, now=now)
+    return ladder.day_reminder(message.maintenance.due_from, days, zone, now=now, quiet=quiet_hours())

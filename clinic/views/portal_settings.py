@@ -1,6 +1,7 @@
 """What the clinic may write to the patient, in which language, and the patient's own data as a file."""
 
 import json
+from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 from django.contrib import messages
@@ -34,6 +35,7 @@ def preferences(request: HttpRequest, patient: Patient) -> HttpResponse:
                 granted=set(request.POST),
                 language=language,
                 first_channel=first_channel,
+                time_zone=_time_zone(request, patient),
                 by=request.user,
                 now=timezone.now(),
             )
@@ -51,10 +53,20 @@ def preferences(request: HttpRequest, patient: Patient) -> HttpResponse:
             (purpose.label, [preference for preference in said if preference.purpose == purpose]) for purpose in Purpose
         ],
         "channels": Channel.choices,
+        "zones": sorted(available_timezones()),
+        "zone": str(patient.time_zone or ""),
         # Each in its own words, so that somebody who cannot read this page finds theirs.
         "languages": [(code, translation.get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES],
     }
     return render(request, "portal/preferences.html", context)
+
+
+def _time_zone(request: HttpRequest, patient: Patient) -> ZoneInfo | None:
+    """What was chosen: empty is the clinic's; what makes no sense leaves it as it is."""
+    said = request.POST.get("time_zone")
+    if said == "":
+        return None
+    return ZoneInfo(said) if said in available_timezones() else patient.time_zone
 
 
 @patient_required

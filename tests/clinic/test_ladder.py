@@ -1,6 +1,6 @@
 """When a reminder is sent: on the patient's own clock, never at night, in five zones and across clock changes."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -157,3 +157,18 @@ def test_retries_wait_longer_and_end():
     waits = [ladder.retry_after(attempt) for attempt in range(1, 7)]
 
     assert waits == [timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60)] + [None]
+
+
+def test_a_clinic_may_have_other_quiet_hours():
+    quiet = ladder.Quiet(time(21, 30), time(8))
+
+    def at(text):
+        return local(text, "Europe/London")
+
+    assert not ladder.is_quiet(at("2026-06-10 21:29"), ZoneInfo("Europe/London"), quiet)
+    assert ladder.is_quiet(at("2026-06-10 21:30"), ZoneInfo("Europe/London"), quiet)
+    assert not ladder.is_quiet(at("2026-06-10 08:00"), ZoneInfo("Europe/London"), quiet)
+    starts = at("2026-06-12 07:00")
+    reminder = ladder.visit_reminder(starts, -1, ZoneInfo("Europe/London"), now=at("2026-06-10 10:00"), quiet=quiet)
+    assert shown(reminder, "Europe/London") == "2026-06-10 20:30"
+    assert starts - timedelta(days=1) - reminder <= quiet.may_move_earlier == timedelta(hours=12, minutes=30)

@@ -1,7 +1,7 @@
 """What is owed, when it is sent, and what becomes of it when something goes wrong."""
 
 import uuid
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 
 import pytest
 from django.core.management import call_command
@@ -186,6 +186,16 @@ def test_quiet_hours_are_the_patients_own(world, smtp_server):
     # 14:30 in London is half past one at night in Sydney; the evening before ended there at 09:00 London.
     assert smtp_server.received == []
     assert outbox.run(now=at("2026-03-07 22:00"))["sent"] == 1
+
+
+def test_the_clinic_says_which_hours_are_quiet(world, smtp_server, settings):
+    settings.QUIET_FROM, settings.QUIET_UNTIL = time(22), time(7, 30)
+    a_cycle(world, "2026-06-01")
+    agree(world)
+
+    sent = [outbox.run(now=at(f"2026-06-01 {clock}"))["sent"] for clock in ("07:29", "07:30")]
+
+    assert sent == [0, 1]
 
 
 def test_a_reminder_whose_time_passes_in_the_night_is_dropped_with_the_reason(world, smtp_server, steps):

@@ -1,6 +1,7 @@
 """What the clinic may write to a patient, and the patient's own data as a file."""
 
 import json
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -30,8 +31,8 @@ def box(client, name: str) -> str:
     return page[page.index(f'name="{name}"') :].partition(">")[0]
 
 
-def choose(client, *names: str, language: str = "en-gb"):
-    return client.post(PAGE, dict.fromkeys(names, "on") | {"language": language}, follow=True)
+def choose(client, *names: str, language: str = "en-gb", **values: str):
+    return client.post(PAGE, dict.fromkeys(names, "on") | {"language": language} | values, follow=True)
 
 
 def test_what_holds_is_ticked(portal, world):
@@ -66,6 +67,23 @@ def test_what_cannot_be_reached_is_not_offered_and_not_taken(portal, world):
     choose(portal, "service-email", "recall-sms")
 
     assert not Consent.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        pytest.param("Australia/Sydney", "Australia/Sydney", id="chosen"),
+        pytest.param("", None, id="the clinic's"),
+        pytest.param("Mars/Base", "Asia/Kolkata", id="unknown: as it was"),
+    ],
+)
+def test_the_time_zone_is_the_patients_to_choose(portal, world, said, kept):
+    type(world.patient).objects.update(time_zone="Asia/Kolkata")
+
+    choose(portal, "service-email", time_zone=said)
+
+    world.patient.refresh_from_db()
+    assert world.patient.time_zone == (ZoneInfo(kept) if kept else None)
 
 
 def test_an_unknown_language_is_passed_over(portal, world):

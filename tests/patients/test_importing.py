@@ -1,6 +1,7 @@
 """Patients from another system: what each line says, whom it means, and what is stored."""
 
 from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -286,3 +287,24 @@ def test_it_costs_the_same_number_of_queries_for_any_number_of_lines(world, djan
         content = a_file(*lines)
         with django_assert_num_queries(6):
             importing.dry_run(content, today=TODAY)
+
+
+@pytest.mark.parametrize(
+    ("said", "zone"),
+    [
+        pytest.param("Europe/Berlin", "Europe/Berlin", id="as it is written"),
+        pytest.param("america/new york", "America/New_York", id="in small letters"),
+        pytest.param("", None, id="empty: the clinic's"),
+    ],
+)
+def test_a_time_zone_is_stored(world, said, zone):
+    take(world, f"{JANE},{said}", headings=f"{HEADINGS},time zone")
+
+    assert Patient.objects.get(reference="P-1").time_zone == (ZoneInfo(zone) if zone else None)
+
+
+def test_a_time_zone_that_nobody_knows_is_said_beside_its_line():
+    table = importing.tables.read(a_file(f"{JANE},Narnia", headings=f"{HEADINGS},time zone"), importing.COLUMNS)
+    _people, [problem] = importing.people(table.lines, today=TODAY)
+
+    assert "Europe/London" in problem.reason

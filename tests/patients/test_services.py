@@ -44,6 +44,7 @@ def changed(patient, **values):
             "phone",
             "language",
             "first_channel",
+            "time_zone",
             "notes",
         ]
     }

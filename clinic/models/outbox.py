@@ -268,6 +268,9 @@ class Sending(models.Model):
     """How the sending stands. There is one row."""
 
     beat_at = models.DateTimeField(null=True, blank=True, help_text=_("When the clock last asked for what is due."))
+    trouble_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When something of what is due could last not be owed; see the log.")
+    )
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
 

@@ -24,6 +24,7 @@ class Standing:
 
     beat_at: datetime | None
     beat_late: bool
+    trouble_at: datetime | None
     paused_at: datetime | None
     paused_by: User | None
     oldest_unsent: datetime | None
@@ -48,6 +49,16 @@ def note_beat(*, now: datetime) -> None:
     )
 
 
+def note_trouble(*, now: datetime) -> None:
+    """Keep that something of what is due could not be owed; what went wrong stands in the log."""
+    Sending.objects.bulk_create(
+        [Sending(pk=THE_ROW, trouble_at=now)],
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=["trouble_at"],
+    )
+
+
 def pause(*, by: User, now: datetime) -> None:
     """Send nothing until `resume`, by any process. What is being handed over at this moment still goes."""
     Sending.objects.bulk_create([Sending(pk=THE_ROW)], ignore_conflicts=True)
@@ -69,6 +80,7 @@ def standing(*, now: datetime) -> Standing:
     return Standing(
         beat_at=row.beat_at,
         beat_late=row.beat_at is None or row.beat_at < now - BEAT_LATE,
+        trouble_at=row.trouble_at if row.trouble_at and row.trouble_at > now - DAY else None,
         paused_at=row.paused_at,
         paused_by=row.paused_by,
         oldest_unsent=unsent["oldest"],

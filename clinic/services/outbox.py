@@ -4,8 +4,11 @@ Confirmations, changes and cancellations are owed in the transaction that causes
 what has come due is owed whenever somebody asks, by any number of processes, and said once.
 """
 
+import logging
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
@@ -23,6 +26,8 @@ from patients.errors import Refused
 from patients.models import Channel, Patient, Purpose
 from treatments.models import Maintenance, Series
 from treatments.services import maintenance as cycles
+
+logger = logging.getLogger(__name__)
 
 # A confirmation of a whole series that could not leave for so long says nothing new any more.
 SERIES_CONFIRMATION_KEEPS = timedelta(days=7)
@@ -206,7 +211,8 @@ def run(*, now: datetime, on_the_clock: bool = True) -> Counter[str]:
     clock = Clock(now)
     if on_the_clock:
         operations.note_beat(now=now)
-    outcomes = Counter(lapsed=cycles.lapse_overdue(now=now), owed=owe_due(now=now))
+    lapsed = _apart("lapsing", lambda: cycles.lapse_overdue(now=now), now)
+    outcomes = Counter(lapsed=lapsed, owed=owe_due(now=now))
     alone = True
     while batch := dispatch_due(now=clock.now()):
         outcomes += batch
@@ -219,7 +225,10 @@ def run(*, now: datetime, on_the_clock: bool = True) -> Counter[str]:
 
 
 def owe_due(*, now: datetime) -> int:
-    """Owe every reminder that has come due and is not stale yet; returns how many. Nothing is owed twice."""
+    """Owe every reminder that has come due and is not stale yet; returns how many. Nothing is owed twice.
+
+    A step that fails is noted, and holds up no other.
+    """
     ladders = defaultdict(list)
     for step in ReminderStep.objects.filter(active=True):
         ladders[step.subject, step.channel].append(step)
@@ -227,8 +236,20 @@ def owe_due(*, now: datetime) -> int:
     for steps in ladders.values():
         closing = ladder.closing_days((step.offset_days, step.stale_after_days or 0) for step in steps)
         for step in steps:
-            owed += _owe_step(step, closing[step.offset_days], now)
+            owed += _apart(f"step {step.pk}", partial(_owe_step, step, closing[step.offset_days], now), now)
     return owed
+
+
+def _apart(what: str, work: Callable[[], int], now: datetime) -> int:
+    """What `work` returns; 0 where it fails, so that what comes after it still happens."""
+    try:
+        with transaction.atomic():
+            return work()
+    except Exception as error:
+        # Not the error's own words, which may quote the patient.
+        logger.error("What is due was not owed (%s): %s", what, type(error).__name__)
+        operations.note_trouble(now=now)
+        return 0
 
 
 def _owe_step(step: ReminderStep, closes_days: int, now: datetime) -> int:
@@ -252,8 +273,9 @@ def _owe_step(step: ReminderStep, closes_days: int, now: datetime) -> int:
         values["ahead"] = timedelta(days=-step.offset_days)
         values |= said_between(said_of(values["after"]), said_of(values["until"]))
         statement = OWE_VISITS
-    # Two at once could wait for each other's rows in a circle. One is enough: the other has nothing to add.
-    with transaction.atomic(), connection.cursor() as cursor:
+    # Two at once could wait for each other's rows in a circle. One is enough: the other has nothing to add. The lock
+    # lasts as long as the caller's transaction.
+    with connection.cursor() as cursor:
         # With room to look among what was said in one table of hashes, however much that is.
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s), set_config('work_mem', '256MB', true)", [OWING])
         [(free, _room)] = cursor.fetchall()

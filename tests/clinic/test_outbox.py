@@ -10,12 +10,12 @@ from django.test.utils import CaptureQueriesContext
 
 from clinic import delivery, messages, tasks, wake
 from clinic.models import Appointment, Message, ReminderStep
-from clinic.services import booking, dispatch, outbox, recheck, undo
+from clinic.services import booking, dispatch, operations, outbox, recheck, undo
 from patients.models import Consent
 from tests.clinic.test_booking import a_visit as a_booking
 from tests.clinic.test_booking import book
 from tests.world import NOW, TODAY, at, merged_into
-from treatments.models import Maintenance, Treatment
+from treatments.models import Maintenance, Series, Treatment
 from treatments.services import maintenance
 from treatments.services import series as courses
 
@@ -846,7 +846,7 @@ def test_only_what_the_hour_kept_back_is_missed(world, smtp_server):
 
 
 def test_maintenance_gives_way_to_a_visit_on_the_same_day(world, smtp_server):
-    a_visit(world, "2026-03-10 14:30")
+    a_visit(world, "2026-03-10 14:30", treatment=Treatment.objects.create(name="Consultation"))
     a_cycle(world, "2026-03-07")
     agree(world)
 
@@ -1041,3 +1041,37 @@ def test_after_a_year_without_a_visit_it_lapses_and_owes_nothing(world, smtp_ser
         row.refresh_from_db()
         assert (row.state, row.deferred_until) == ("lapsed", None)
     assert smtp_server.received == []
+
+
+# --- One that fails stops no other --------------------------------------------------------------------------------
+
+
+def test_a_step_that_fails_stops_no_other_and_nothing_that_waits(world, smtp_server, caplog):
+    """The terms of a course were changed by hand into something that the statement cannot read."""
+    outbox.owe_confirmation(patient=world.patient, appointment=a_visit(world), counts_from="request", now=NOW)
+    ReminderStep.objects.create(subject="aftercare", offset_days=2, stale_after_days=1)
+    patient = world.a_patient()
+    series = world.a_series(patient)
+    a_visit(world, "2026-03-02 07:00", patient=patient, session=series.sessions.first(), status="fulfilled")
+    odd = [{"when": "after", "offset": 1.5, "unit": "hour", "text": "canary", "action": "do"}]
+    Series.objects.filter(pk=series.pk).update(terms_json={**series.terms_json, "care": odd})
+    a_visit(world, "2026-03-05 10:00", patient=world.a_patient())
+
+    outcomes = outbox.run(now=at("2026-03-04 10:00"))
+
+    assert (outcomes["owed"], outcomes["sent"]) == (1, 2)
+    assert operations.standing(now=at("2026-03-04 10:00")).trouble_at == at("2026-03-04 10:00")
+    assert "DataError" in caplog.text
+    assert "canary" not in caplog.text
+
+
+def test_what_cannot_lapse_stops_nothing_that_waits(world, smtp_server, monkeypatch):
+    outbox.owe_confirmation(patient=world.patient, appointment=a_visit(world), counts_from="request", now=NOW)
+
+    def fail(**_now):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+
+    monkeypatch.setattr(maintenance, "lapse_overdue", fail)
+
+    assert outbox.run(now=NOW)["sent"] == 1

@@ -11,7 +11,13 @@ from clinic.services import second_factor
 
 SET_UP = "mfa_activate_totp"
 # The pages that setting it up leads through, and the way out.
-OPEN = {SET_UP, "account_reauthenticate", "account_logout"}
+OPEN = {
+    SET_UP,
+    "account_reauthenticate",
+    "account_request_reauthentication_code",
+    "account_confirm_reauthentication_code",
+    "account_logout",
+}
 
 
 class LeadToSetUp:

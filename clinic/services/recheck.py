@@ -26,7 +26,7 @@ from clinic.models import (
     WorklistNote,
 )
 from clinic.models.outbox import REMINDERS, TELL_OF_VISITS, MessageKind, StepChannel, StepSubject, edition_of, said_of
-from clinic.services import caring, reaching, screening
+from clinic.services import caring, heard, reaching, screening
 from clinic.services.caring import Told
 from clinic.services.missing import ANSWERS_MISSED_FROM
 from clinic.services.openings import why_closed
@@ -106,6 +106,8 @@ class _Facts:
     told: dict[int, Told]
     # The visits, by key, before which there are questions to answer now.
     open_questions: set[int]
+    # By cancelled visit: the start that the patient knows, where it was moved and that was not told any more.
+    known: dict[int, datetime]
 
 
 def verdicts(messages: Sequence[Message], *, now: datetime) -> dict[int, Verdict]:
@@ -381,6 +383,11 @@ def _facts(messages: Sequence[Message], now: datetime) -> _Facts:
         booked=_booked(messages, now),
         told=caring.told_of(says_anyway),
         open_questions=screening.open_now(_asked_of(says_anyway, visits, now), now=now),
+        known=heard.starts_known(
+            message.appointment
+            for message in messages
+            if message.kind == MessageKind.CANCELLATION and message.appointment
+        ),
     )
 
 
@@ -512,7 +519,8 @@ def _true_of_visit(message: Message, visit: Appointment, facts: _Facts, now: dat
     if message.kind == MessageKind.CANCELLATION:
         if not cancelled:
             raise _NotDue(_("The visit is not cancelled."))
-    elif cancelled:
+        return Send(visit.site, (facts.known.get(visit.pk, visit.starts_at),))
+    if cancelled:
         raise _NotDue(_("The visit was cancelled."))
     elif visit.status != AppointmentStatus.BOOKED or visit.starts_at <= now:
         raise _NotDue(_("The visit has begun."))

@@ -515,6 +515,28 @@ class TestTelling:
 
         assert self.said() == [("change", False, timedelta(minutes=5))]
 
+    def test_a_cancellation_names_the_time_that_the_patient_knows(self, world, mailoutbox):
+        carry_out(2, to(2, "2026-04-09 11:00"), by=world.desk)
+        carry_out(2, Change(kind="cancel", reason="ill"), by=world.desk)
+        outbox.run(now=NOW + timedelta(minutes=6))
+
+        assert [mail.subject for mail in mailoutbox] == ["Harbour: your visit on Tue 7 Apr 2026, 10:00 is cancelled"]
+
+    def test_and_that_of_the_visit_that_was_given_up_for_it(self, world, mailoutbox):
+        carry_out(2, Change(kind="cancel", reason="ill"), "replan", by=world.desk)
+        carry_out(2, Change(kind="cancel", reason="ill"), by=world.desk)
+        outbox.run(now=NOW + timedelta(minutes=6))
+
+        assert [mail.subject for mail in mailoutbox] == ["Harbour: your visit on Tue 7 Apr 2026, 10:00 is cancelled"]
+
+    def test_a_cancellation_names_the_new_time_once_that_was_told(self, world, mailoutbox):
+        carry_out(2, to(2, "2026-04-09 11:00"), by=world.desk)
+        outbox.run(now=NOW + timedelta(minutes=6))
+        carry_out(2, Change(kind="cancel", reason="ill"), by=world.desk, now=NOW + timedelta(minutes=7))
+        outbox.run(now=NOW + timedelta(minutes=13))
+
+        assert "Thu 9 Apr 2026, 11:00 is cancelled" in mailoutbox[-1].subject
+
     def test_several_visits_are_one_message(self, world):
         carry_out(1, to(1, "2026-03-05 10:00"), "shift", by=world.desk)
 

@@ -108,6 +108,8 @@ class _Facts:
     open_questions: set[int]
     # By cancelled visit: the start that the patient knows, where it was moved and that was not told any more.
     known: dict[int, datetime]
+    # By patient: when those come of whom a cancellation speaks.
+    coming: dict[int, set[datetime]]
 
 
 def verdicts(messages: Sequence[Message], *, now: datetime) -> dict[int, Verdict]:
@@ -355,6 +357,12 @@ def _facts(messages: Sequence[Message], now: datetime) -> _Facts:
         ):
             assert visit.session is not None
             visits[visit.session.series_id].append(visit)
+    cancelled = [m.appointment for m in messages if m.kind == MessageKind.CANCELLATION and m.appointment]
+    coming = defaultdict(set)
+    if cancelled:
+        upcoming = Appointment.objects.upcoming(now=now).filter(patient__in={m.patient_id for m in cancelled})
+        for patient, start in upcoming.values_list("patient_id", "starts_at"):
+            coming[patient].add(start)
     sites: dict[int, Site] = {}
     default = None
     if recalled := {message.patient_id for message in messages if message.maintenance_id or message.series_id}:
@@ -383,11 +391,8 @@ def _facts(messages: Sequence[Message], now: datetime) -> _Facts:
         booked=_booked(messages, now),
         told=caring.told_of(says_anyway),
         open_questions=screening.open_now(_asked_of(says_anyway, visits, now), now=now),
-        known=heard.starts_known(
-            message.appointment
-            for message in messages
-            if message.kind == MessageKind.CANCELLATION and message.appointment
-        ),
+        known=heard.starts_known(cancelled),
+        coming=coming,
     )
 
 
@@ -519,7 +524,11 @@ def _true_of_visit(message: Message, visit: Appointment, facts: _Facts, now: dat
     if message.kind == MessageKind.CANCELLATION:
         if not cancelled:
             raise _NotDue(_("The visit is not cancelled."))
-        return Send(visit.site, (facts.known.get(visit.pk, visit.starts_at),))
+        start = facts.known.get(visit.pk, visit.starts_at)
+        if start in facts.coming[visit.patient_id]:
+            # Given up and booked again for the same time: said after the confirmation, it would keep the patient away.
+            raise _NotDue(_("It is booked."))
+        return Send(visit.site, (start,))
     if cancelled:
         raise _NotDue(_("The visit was cancelled."))
     elif visit.status != AppointmentStatus.BOOKED or visit.starts_at <= now:

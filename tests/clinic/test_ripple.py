@@ -522,6 +522,15 @@ class TestTelling:
 
         assert [mail.subject for mail in mailoutbox] == ["Harbour: your visit on Tue 7 Apr 2026, 10:00 is cancelled"]
 
+    def test_a_visit_that_is_booked_again_at_its_time_is_not_said_to_be_cancelled(self, world, mailoutbox):
+        gone = visit(2)
+        carry_out(2, Change(kind="cancel", reason="ill"), by=world.desk)
+        again = a_visit(world, "2026-04-07 10:00", session=gone.session)
+        booking.book(patient=world.patient, visit=again, by=world.desk, now=NOW, key=uuid4())
+        outbox.run(now=NOW + timedelta(minutes=6))
+
+        assert [mail.subject for mail in mailoutbox] == ["Harbour: your visit on Tue 7 Apr 2026, 10:00 is booked"]
+
     def test_and_that_of_the_visit_that_was_given_up_for_it(self, world, mailoutbox):
         carry_out(2, Change(kind="cancel", reason="ill"), "replan", by=world.desk)
         carry_out(2, Change(kind="cancel", reason="ill"), by=world.desk)

@@ -109,6 +109,11 @@ def _like(scene: Scene, proposal: Proposal, had: Choice, found: Choice) -> Choic
     return found
 
 
+def _from(had: Choice, today: date) -> date:
+    """Nobody is expected to come the same day unasked, but who comes today anyway."""
+    return today if had.day == today else today + DAY
+
+
 def _days(scene: Scene, proposal: Proposal, had: Choice, now: datetime) -> list[date]:
     """The days inside the window, after the session before and before the next one."""
     appointment, today = scene.appointment, scene.today(now)
@@ -121,7 +126,7 @@ def _days(scene: Scene, proposal: Proposal, had: Choice, now: datetime) -> list[
     elif cycle is not None and cycle.due_from is not None:
         first, last = cycle.due_from, max(cycle.due_by or last, had.day)
     others = {n: choice.day for n, choice in scene.course.booked.items() if n != scene.number}
-    first = max([first, today, *(day + DAY for n, day in others.items() if n < scene.number)])
+    first = max([first, _from(had, today), *(day + DAY for n, day in others.items() if n < scene.number)])
     last = min([last, *(day - DAY for n, day in others.items() if n > scene.number)])
     return [first + n * DAY for n in range((last - first).days + 1)]
 

@@ -71,10 +71,10 @@ def test_the_nearest_time_where_the_same_time_is_taken(world):
 
 
 def test_the_nearest_day_where_the_site_is_closed(world):
-    visit = book(world, a_visit(world))
-    shut(world)
+    visit = book(world, a_visit(world, "2026-03-10 10:00"))
+    shut(world, "2026-03-10 00:00", "2026-03-11 00:00")
 
-    assert suggestion(visit) == ("2026-03-02 10:00", "Ada", "Room 1", False)
+    assert suggestion(visit) == ("2026-03-09 10:00", "Ada", "Room 1", False)
 
 
 def test_only_inside_the_window_of_the_session(world):
@@ -119,6 +119,24 @@ def test_never_before_now(world):
     found = replanning.suggest(visit, now=at("2026-03-02 17:00"))
 
     assert found.starts_at >= at("2026-03-04 00:00")
+
+
+def test_nobody_is_moved_to_today_unasked(world):
+    visit = book(world, a_visit(world, "2026-03-03 15:30"))
+    shut(world)
+
+    found = replanning.suggest(visit, now=at("2026-03-02 08:00"))
+
+    assert found.starts_at == at("2026-03-04 15:30")
+
+
+def test_who_comes_today_may_come_later_today(world):
+    visit = book(world, a_visit(world, "2026-03-03 10:00"))
+    shut(world, "2026-03-03 10:00", "2026-03-03 12:00")
+
+    found = replanning.suggest(visit, now=at("2026-03-03 09:30"))
+
+    assert found.starts_at == at("2026-03-03 12:00")
 
 
 # --- The nearest time, against an oracle ------------------------------------------------------------
@@ -242,7 +260,7 @@ def test_a_patient_with_two_visits_is_told_once(world):
     found = verdicts(waiting, now=NOW + outbox.TO_UNDO)
 
     [send] = [verdict for verdict in found.values() if isinstance(verdict, Send)]
-    assert send.starts == (at("2026-03-02 10:00"), at("2026-03-02 14:00"))
+    assert send.starts == (at("2026-03-04 10:00"), at("2026-03-04 14:00"))
     assert [type(verdict) for verdict in found.values()].count(SaidWith) == 1
 
 

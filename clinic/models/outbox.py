@@ -129,6 +129,8 @@ REMINDERS = [
 ]
 # What may tell in one mail what is to be done before the visit it speaks of.
 TELL_OF_VISITS = [MessageKind.CONFIRMATION, MessageKind.CHANGE]
+# What somebody has to call about where it cannot be written.
+TO_BE_KNOWN = [*TELL_OF_VISITS, MessageKind.CANCELLATION]
 CARE = [MessageKind.PRE_CARE, MessageKind.AFTERCARE]
 
 

@@ -74,9 +74,9 @@ def standing(*, now: datetime) -> Standing:
     row = Sending.objects.select_related("paused_by").filter(pk=THE_ROW).first() or Sending()
     waiting = Message.objects.filter(state=MessageState.PENDING, not_before__lte=now)
     unsent = waiting.aggregate(oldest=Min("not_before"), count=Count("pk"))
-    settled = (
-        Message.objects.filter(settled_at__gt=now - DAY).order_by().values_list("state").annotate(count=Count("pk"))
-    )
+    # Whoever cannot be written to says nothing of the mail server.
+    handed_over = Message.objects.filter(settled_at__gt=now - DAY).exclude(state=MessageState.FAILED, attempts=0)
+    settled = handed_over.order_by().values_list("state").annotate(count=Count("pk"))
     return Standing(
         beat_at=row.beat_at,
         beat_late=row.beat_at is None or row.beat_at < now - BEAT_LATE,

@@ -1,9 +1,10 @@
 """By which way a patient is written to: as they prefer, where that is possible, else the other way."""
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from clinic.models import ReminderStep
-from patients.models import Channel, Patient
+from patients.models import Channel, Patient, Purpose
 
 # The way that the patient would have first and that is open: an address, and a yes where one is needed, or else no no.
 # A step of one channel asks for that one alone.
@@ -41,6 +42,21 @@ def reaching(step: ReminderStep) -> dict[str, object]:
 
 def address(patient: Patient, channel: str) -> str:
     return patient.email if channel == Channel.EMAIL else str(patient.phone or "")
+
+
+def can_be_told(patient: Patient) -> bool:
+    """Whether a message about a booked visit would go: there is a way, and the patient has not said no to it."""
+    said = {one.channel: one.granted for one in patient.consents.in_force() if one.purpose == Purpose.SERVICE}
+    return any(said.get(channel, True) for channel in in_order(patient))
+
+
+def told_otherwise(patient: Patient) -> str:
+    """What is left where a patient cannot be written to, in words; empty where they can."""
+    if can_be_told(patient):
+        return ""
+    if patient.phone:
+        return _("Cannot be written to: call %s.") % patient.phone.as_international
+    return _("Cannot be written to, and no phone number is noted: tell them when they come.")
 
 
 def in_order(patient: Patient) -> list[str]:

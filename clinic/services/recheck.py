@@ -25,7 +25,16 @@ from clinic.models import (
     Site,
     WorklistNote,
 )
-from clinic.models.outbox import REMINDERS, TELL_OF_VISITS, MessageKind, StepChannel, StepSubject, edition_of, said_of
+from clinic.models.outbox import (
+    REMINDERS,
+    TELL_OF_VISITS,
+    TO_BE_KNOWN,
+    MessageKind,
+    StepChannel,
+    StepSubject,
+    edition_of,
+    said_of,
+)
 from clinic.services import caring, heard, reaching, screening
 from clinic.services.caring import Told
 from clinic.services.missing import ANSWERS_MISSED_FROM
@@ -81,6 +90,10 @@ def said_together() -> str:
 
 class _NotDue(Exception):
     """Why the message is not to be sent."""
+
+
+class _OutOfReach(_NotDue):
+    """It is due, but the patient cannot be written to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,8 +454,14 @@ def _verdict(message: Message, facts: _Facts, now: datetime) -> Verdict:
     if message.not_after < now:
         return Drop(_("Its time has passed."), missed=True)
     try:
-        _check_patient(message, facts)
+        _check_not_merged(message)
         send = _with_the_others(message, _what_is_true(message, facts, now), facts, now)
+        _check_reach(message, facts)
+    except _OutOfReach as no:
+        # Nobody else would tell the patient of what was booked, changed or cancelled.
+        if message.kind in TO_BE_KNOWN:
+            return Drop(_("%s Call the patient.") % no, failed=True)
+        return Drop(str(no))
     except _NotDue as no:
         return Drop(str(no))
     rests_until = now
@@ -470,14 +489,16 @@ def _with_the_others(message: Message, send: Send, facts: _Facts, now: datetime)
     return replace(send, starts=tuple(sorted(starts)), due=due, care=care, questions=questions)
 
 
-def _check_patient(message: Message, facts: _Facts) -> None:
-    patient = message.patient
-    if patient.merged_into_id:
+def _check_not_merged(message: Message) -> None:
+    if message.patient.merged_into_id:
         raise _NotDue(_("The patient's record was merged into another."))
-    if not reaching.address(patient, message.channel):
-        raise _NotDue(_("There is no address for this channel."))
+
+
+def _check_reach(message: Message, facts: _Facts) -> None:
+    if not reaching.address(message.patient, message.channel):
+        raise _OutOfReach(_("There is no address for this channel."))
     if not _agreed(message, message.channel, facts):
-        raise _NotDue(_("The patient has not agreed to this."))
+        raise _OutOfReach(_("The patient has not agreed to this."))
 
 
 def _agreed(message: Message, channel: str, facts: _Facts) -> bool:

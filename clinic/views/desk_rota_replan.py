@@ -20,7 +20,7 @@ from clinic.forms.choices import decode, encode
 from clinic.models import Appointment
 from clinic.permissions import staff_required
 from clinic.planning import Choice
-from clinic.services import replanning, ripple, rota_fit
+from clinic.services import reaching, replanning, ripple, rota_fit
 from clinic.views import looking
 from clinic.views.desk_series import request_key
 from patients.errors import Refused
@@ -66,6 +66,7 @@ def visit(request: HttpRequest, pk: int) -> HttpResponse:
         "when": _when(suggestion.starts_at, zone) if suggestion else "",
         "pick": encode(suggestion.choice) if suggestion else "",
         "problem": problem,
+        "unwritable": reaching.told_otherwise(appointment.patient) if suggestion else "",
         "key": uuid4(),
         "back": _list(),
     }
@@ -91,8 +92,10 @@ def _moved(request: HttpRequest, appointment: Appointment, now: datetime) -> Htt
     except Refused as refusal:
         messages.warning(request, _("Not moved. %s") % refusal)
         return redirect("desk:rota-visit", appointment.pk)
+    call = reaching.told_otherwise(moved.patient) if moved.starts_at != appointment.starts_at else ""
     said = {"patient": moved.patient, "when": _when(moved.starts_at, moved.site.time_zone), "whom": _whom(moved)}
-    messages.success(request, _("Moved: %(patient)s, now %(when)s, %(whom)s.") % said, extra_tags=f"undo-{moved.pk}")
+    words = _("Moved: %(patient)s, now %(when)s, %(whom)s.") % said
+    messages.success(request, f"{words} {call}".strip(), extra_tags=f"undo-{moved.pk}")
     return redirect(_list())
 
 
@@ -120,6 +123,9 @@ def replan(request: HttpRequest) -> HttpResponse:
                 _when(one.was, one.appointment.site.time_zone) if one.was else "",
                 _when(one.appointment.starts_at, one.appointment.site.time_zone),
                 _whom(one.appointment),
+                reaching.told_otherwise(one.appointment.patient)
+                if one.was not in (None, one.appointment.starts_at)
+                else "",
             )
             for one in done.moved
         ],

@@ -15,7 +15,7 @@ from clinic.forms.portal import LARGEST, LAST_MINUTE
 from clinic.forms.waiting import EarlierForm
 from clinic.models import Appointment, AppointmentStatus, EarlierWish, WishClosed
 from clinic.permissions import staff_required
-from clinic.services import course_view, offers, waiting, waiting_rows
+from clinic.services import course_view, offers, reaching, waiting, waiting_rows
 from clinic.views import looking
 from clinic.views.desk_series import request_key
 from patients.errors import Refused
@@ -92,12 +92,11 @@ def act(request: HttpRequest, pk: int) -> HttpResponse:
             messages.success(request, said % {"patient": found.appointment.patient, "until": until})
         else:
             moved = waiting.move(**time, by=request.user, now=now, key=request_key(request))
-            messages.success(
-                request,
-                _("%(patient)s comes on %(when)s now, and will be told.")
-                % {"patient": moved.patient, "when": course_view.at(moved)},
-                extra_tags=f"undo-{moved.pk}",
-            )
+            comes = {"patient": moved.patient, "when": course_view.at(moved)}
+            said = _("%(patient)s comes on %(when)s now, and will be told.") % comes
+            if call := reaching.told_otherwise(moved.patient):
+                said = _("%(patient)s comes on %(when)s now.") % comes + f" {call}"
+            messages.success(request, said, extra_tags=f"undo-{moved.pk}")
     except Refused as refusal:
         messages.warning(request, str(refusal))
     return redirect(_back(request, reverse("desk:waiting")))

@@ -20,7 +20,7 @@ from clinic import walltime
 from clinic.forms.choices import decode, encode
 from clinic.models import Resource
 from clinic.planning import Choice
-from clinic.services import other_treatments, ripple
+from clinic.services import other_treatments, reaching, ripple
 from clinic.services.booking import TimeTaken
 from clinic.services.course import OVERRIDE, OutsideWindow
 from clinic.services.ripple import Change, Following, NotPossible, Outlook, Scene
@@ -224,6 +224,7 @@ class RipplePage:
             "may_override": self.request.user.has_perm(OVERRIDE),
             "outside_reason": self.posted.get("outside_reason", ""),
             "tell": not self.posted or "tell" in self.posted or "telling" not in self.posted,
+            "unwritable": reaching.told_otherwise(self.scene.course.patient),
             "key": self.posted.get("key") or uuid4(),
         } | self.context(outlook)
         # Only now: looking for what is offered may have found that it cannot be.

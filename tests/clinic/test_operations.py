@@ -94,9 +94,11 @@ def test_the_beat_is_noted_by_the_clock_and_not_by_a_booking(world, time_machine
 def test_the_oldest_unsent_and_the_failure_rate(world, smtp_server):
     for outcome in ("sent", "sent", "failed", "unknown"):
         message = owe_confirmation(world)
-        Message.objects.filter(pk=message.pk).update(state=outcome, settled_at=NOW, reason="r")
+        Message.objects.filter(pk=message.pk).update(state=outcome, attempts=1, settled_at=NOW, reason="r")
     waiting = owe_confirmation(world)
     Message.objects.filter(pk=waiting.pk).update(not_before=NOW - 10 * MINUTE)
+    # Somebody who cannot be written to: nothing was handed over.
+    Message.objects.filter(pk=owe_confirmation(world).pk).update(state="failed", settled_at=NOW, reason="r")
 
     standing = operations.standing(now=NOW + MINUTE)
 

@@ -194,7 +194,10 @@ class VisitPage(RipplePage):
         if attended:
             self._check_offered(practitioner, "practitioner", _("Choose a practitioner from the list."))
             self._check_offered(room, "room", _("Choose a room from the list."))
-            return ripple.place_then(self.scene, day, clock, practitioner=practitioner, room=room)
+            then = ripple.place_then(self.scene, day, clock, practitioner=practitioner, room=room)
+            if walltime.from_minutes(then.start) > self.now:
+                raise NotBookable(_("That time is still ahead. Enter when the visit really began."))
+            return then
         return planned.choice_at(self.options(day), self.scene.number, day, clock, practitioner=practitioner, room=room)
 
     def _check_offered(self, key: int | None, kind: str, refusal: str) -> None:

@@ -389,6 +389,16 @@ def test_a_day_typed_in_words(desk, kind, typed_day, meant):
     assert page.context["own"]["own_date"] == typed_day
 
 
+def test_a_time_still_ahead_today_is_not_recorded_as_attended(desk):
+    with time_machine.travel(at("2026-03-03 14:31"), tick=False):
+        page = ask(desk, 1, "attended", **typed("2026-03-03 17:15"))
+        answer = press(desk, page, 1, "attended")
+
+    assert page.context["own_problem"] == "That time is still ahead. Enter when the visit really began."
+    assert answer.status_code == 422
+    assert visit(1).status == "booked"
+
+
 def test_attended_on_another_day(desk):
     with time_machine.travel(at("2026-03-05 17:00"), tick=False):
         page = ask(desk, 1, "attended", **typed("2026-03-04 10:00"))

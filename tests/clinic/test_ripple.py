@@ -469,6 +469,11 @@ class TestDoing:
         with pytest.raises(NotChangeable, match="still ahead"):
             carry_out(1, Change(kind="attended", choice=on), by=world.desk, now=at("2026-03-04 12:00"))
 
+    def test_nor_at_a_time_to_come_of_the_same_day(self, world, series):
+        on = ripple.place_then(ripple.scene_of(visit(1)), date(2026, 3, 3), time(17, 15), practitioner=None, room=None)
+        with pytest.raises(NotChangeable, match="still ahead"):
+            carry_out(1, Change(kind="attended", choice=on), by=world.desk, now=at("2026-03-03 14:31"))
+
     def test_a_session_is_dropped_and_the_following_planned_again(self, world, series):
         booking.attend(appointment=visit(1), by=world.desk, now=at("2026-03-03 12:00"))
 

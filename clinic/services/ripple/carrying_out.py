@@ -8,7 +8,7 @@ import pghistory
 from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
-from clinic import ripple
+from clinic import ripple, walltime
 from clinic.models import Appointment, Resource
 from clinic.planning import Choice
 from clinic.services import booking, outbox
@@ -213,8 +213,8 @@ def _check(outlook: Outlook, *, released: Sequence[int] | None, outside_reason: 
         if change.kind == "move" or (change.kind == "add_ons" and outlook.starts_elsewhere(scene.number)):
             booking.check_movable(appointment)
         assert change.choice is not None
-        if change.kind == "attended" and change.choice.day > scene.today(now):
-            raise NotChangeable(_("The visit is still ahead. It can be recorded from its day on."))
+        if change.kind == "attended" and walltime.from_minutes(change.choice.start) > now:
+            raise NotChangeable(_("That time is still ahead. Enter when the visit really began."))
     elif change.kind == "drop" and not change.reason:
         raise NotChangeable(_("Note why the session is dropped."))
     elif change.kind in ("cancel", "no_show") and appointment is None:

@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Exists, OuterRef, Q, Subquery
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -14,13 +14,13 @@ from django.utils.translation import gettext as _
 
 from clinic import walltime
 from clinic.dates_in_words import FIRST_YEAR, LAST_YEAR, NotUnderstood, parse_day, written
-from clinic.models import LIVE, Appointment, AppointmentStatus, Closure, OpeningHours, Resource, Site
+from clinic.models import LIVE, Appointment, AppointmentStatus, Closure, OpeningHours, Site
 from clinic.permissions import staff_required
 from clinic.services import late, missing, screening
 from clinic.services.late import Late
+from clinic.views.at_site import chosen_site
 from treatments.models import Session
 
-REMEMBERED_SITE = "desk_site"
 WAITING = (AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED)
 
 
@@ -84,20 +84,6 @@ def home(request: HttpRequest) -> HttpResponse:
         "back": request.get_full_path(),
     }
     return render(request, "desk/home.html", context)
-
-
-def chosen_site(request: HttpRequest, sites: Sequence[Site]) -> Site | None:
-    """The site asked for; else the practitioner's own, the last one chosen, or the first. 404 for an unknown one."""
-    by_key = {str(site.pk): site for site in sites}
-    asked = request.GET.get("site")
-    if asked:
-        if asked not in by_key:
-            raise Http404
-        request.session[REMEMBERED_SITE] = asked
-        return by_key[asked]
-    own = Resource.objects.filter(user=request.user).values_list("site", flat=True).first()
-    remembered = request.session.get(REMEMBERED_SITE)
-    return by_key.get(str(own)) or by_key.get(str(remembered)) or next(iter(sites), None)
 
 
 def chosen_day(asked: str, today: date) -> tuple[date, str]:

@@ -18,7 +18,8 @@ from clinic.models import AppointmentStatus, ResourceKind, Site
 from clinic.permissions import staff_required
 from clinic.services import diary_view
 from clinic.services.diary_view import Column, DiaryView, Shade, Visit
-from clinic.views.desk_day import chosen_day, chosen_site, notes_of
+from clinic.views.at_site import chosen_site
+from clinic.views.desk_day import chosen_day, notes_of
 
 VIEWS = ("day", "week")
 COLUMNS = (ResourceKind.PRACTITIONER, ResourceKind.ROOM)

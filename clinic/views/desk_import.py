@@ -19,7 +19,7 @@ from clinic.forms.imports import UploadForm
 from clinic.models import ImportFile, ImportKind
 from clinic.permissions import View, staff_required
 from clinic.services import imports
-from clinic.views.desk_series import default_site
+from clinic.views.at_site import default_site
 from patients import tables
 from patients.dry_runs import MOST_SHOWN, DryRun
 from patients.errors import Refused

@@ -27,7 +27,7 @@ from clinic.models import Absence, Closure, OpeningHours, ResourceKind, Site, We
 from clinic.permissions import staff_required
 from clinic.services import course_view, rota, rota_fit
 from clinic.services.rota import Change, Consequences, RotaError, Unseen
-from clinic.views.desk_day import chosen_site
+from clinic.views.at_site import chosen_site
 
 CHANGE, NOTE_ABSENCE = "clinic.change_rota", "clinic.note_absence"
 QUICK = {"today": 0, "tomorrow": 1}

@@ -12,7 +12,7 @@ from clinic.models import Site
 from clinic.permissions import staff_required
 from clinic.services import rota
 from clinic.services.rota import Consequences, Holiday, RotaError, Unseen
-from clinic.views.desk_day import chosen_site
+from clinic.views.at_site import chosen_site
 from clinic.views.desk_rota import CHANGE, answer
 
 YEARS_AHEAD = 2

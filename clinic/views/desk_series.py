@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from django.contrib import messages
 from django.db.models import Count, Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -26,6 +26,7 @@ from clinic.services import course as courses
 from clinic.services.booking import BookingError, TimeTaken
 from clinic.services.course import Course, Order, OutsideWindow, Proposal
 from clinic.views import looking, typed_time
+from clinic.views.at_site import default_site, home_site, remember
 from clinic.views.desk_series_rows import Row, moment
 from clinic.views.desk_series_rows import rows as rows_of
 from clinic.views.merged import to_the_kept
@@ -70,21 +71,6 @@ def rest(request: HttpRequest, pk: int) -> HttpResponse:
     return _Page(request, series.patient, series=series, course=lambda: left, book=book).answer()
 
 
-def default_site(request: HttpRequest) -> Site:
-    """As `usual_site`. 404 where there is none."""
-    site = usual_site(request)
-    if site is None:
-        raise Http404(_("There is no site yet. Add one in the administration."))
-    return site
-
-
-def usual_site(request: HttpRequest) -> Site | None:
-    """The practitioner's own site, the one where something was booked last, or the first; None before there is one."""
-    resource = getattr(request.user, "resource", None)
-    sites = Site.objects.filter(active=True)
-    return resource.site if resource else sites.filter(pk=request.session.get("site")).first() or sites.first()
-
-
 def request_key(request: HttpRequest) -> UUID:
     """The key of this press of a button, as the page was given it."""
     try:
@@ -125,11 +111,12 @@ class _Page:
             # A press that follows another choice only shows what that comes to.
             self.booking = self.booking and not self.add_ons.changed
         treatment = course.treatment if course else self._treatment()
-        today = walltime.day_of(self.now, default_site(self.request).time_zone)
-        initial = {"site": default_site(self.request), "first_day": today, "only": True}
+        site = home_site(self.patient) or default_site(self.request)
+        today = walltime.day_of(self.now, site.time_zone)
+        initial = {"site": site, "first_day": today, "only": True}
         self.wishes = WishesForm(posted or None, initial=initial, treatment=treatment, today=today)
         if not posted and self.series:
-            first = {"site": default_site(self.request).pk, "first_day": written(today), "only": "on"}
+            first = {"site": site.pk, "first_day": written(today), "only": "on"}
             self.wishes = WishesForm(first, treatment=treatment, today=today)
         asked = as_asked(self.case, self.wishes)
         if self.booking and posted.get("asked", asked) != asked:
@@ -271,7 +258,7 @@ class _Page:
         if left:
             said += " " + ngettext("%d stays to be booked.", "%d stay to be booked.", left) % left
         messages.success(self.request, said)
-        self.request.session["site"] = proposal.order.site.pk
+        remember(self.request, proposal.order.site)
         return redirect("desk:patient", series.patient_id)
 
     # What is shown

@@ -23,7 +23,8 @@ from clinic.services import course_view, visits
 from clinic.services.booking import TimeTaken
 from clinic.services.visits import FreeTime
 from clinic.views import looking, typed_time
-from clinic.views.desk_series import default_site, request_key
+from clinic.views.at_site import default_site, home_site, remember
+from clinic.views.desk_series import request_key
 from clinic.views.merged import to_the_kept
 from patients.errors import Refused
 from patients.models import Patient
@@ -94,7 +95,7 @@ class _Page:
 
     def _form(self) -> VisitForm:
         posted = self.request.POST
-        site = self._asked_site() or self._home_site() or default_site(self.request)
+        site = self._asked_site() or home_site(self.patient) or default_site(self.request)
         today = walltime.day_of(self.now, site.time_zone)
         treatment = self._treatment(posted or self.request.GET)
         kwargs = {"today": today, "treatment": treatment, "maintenance": self.cycle}
@@ -123,11 +124,6 @@ class _Page:
     def _asked_site(self) -> Site | None:
         key = self._asked_key("site")
         return Site.objects.filter(active=True, pk=key).first() if key else None
-
-    def _home_site(self) -> Site | None:
-        """Where the patient was last, or is to come."""
-        last = self.patient.appointments.filter(site__active=True).select_related("site").order_by("starts_at").last()
-        return last and last.site
 
     def _asked_start(self) -> datetime | None:
         """The site's wall clock, as the diary's empty times name it."""
@@ -202,7 +198,7 @@ class _Page:
         except Refused as refusal:
             self.problem = str(refusal)
             return self._page(status=422)
-        self.request.session["site"] = visit["site"].pk
+        remember(self.request, visit["site"])
         messages.success(self.request, _("Booked: %s.") % course_view.at(_at_its_site(appointment)))
         return redirect("desk:appointment", appointment.pk)
 

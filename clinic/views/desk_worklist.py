@@ -32,7 +32,7 @@ from clinic.services.dispatch import HAND_OVERS
 from clinic.services.worklist import Subject
 from clinic.services.worklist_rows import TABS, Filters, Row, Tab
 from clinic.views import looking
-from clinic.views.desk_series import default_site, usual_site
+from clinic.views.at_site import default_site, usual_site
 from patients import tables
 from patients.errors import Refused
 from patients.models import Channel

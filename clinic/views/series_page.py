@@ -5,7 +5,7 @@ from django.urls import reverse
 from clinic.models import Site
 from clinic.services import sessions
 from clinic.services.ripple import Outlook
-from clinic.views.desk_series import default_site
+from clinic.views.at_site import default_site
 from clinic.views.ripple_page import RipplePage
 from treatments import words
 from treatments.models import Series

@@ -56,7 +56,6 @@ class CallForm(_RowForm):
         label=_("What came of it"),
         choices=[(outcome.value, outcome.label.capitalize()) for outcome in CALLED],
         widget=forms.RadioSelect,
-        initial=Outcome.REACHED,
     )
     until = DayField(
         label=_("Call back on"),

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from clinic import walltime
 from clinic.forms.worklist import (
@@ -36,6 +37,7 @@ from clinic.views.at_site import default_site, usual_site
 from patients import tables
 from patients.errors import Refused
 from patients.models import Channel
+from treatments.models import SessionState
 from treatments.services import maintenance as cycles
 
 MOST_EXPORTED = 5000
@@ -160,7 +162,9 @@ def _act(action: str, said: dict, *, subject: Subject, request: HttpRequest, now
     outcome = {"snooze": Outcome.SNOOZED, "decline": Outcome.DECLINED}.get(action) or Outcome(said.pop("outcome"))
     note = worklist.note(**common, outcome=outcome, zone=zone, **said)
     if outcome == Outcome.DECLINED:
-        return _("Kept: the patient does not want it.")
+        if subject.kind == "session":
+            return _("%s does not want it: the course is stopped.") % subject.patient
+        return _("Kept: %s does not want it.") % subject.patient
     if subject.kind == "call" and outcome == Outcome.REACHED:
         return _("Kept. The patient was called, and the row has left the list.")
     assert note.hidden_until is not None
@@ -206,9 +210,21 @@ def _described(subject: Subject, forms: dict, request: HttpRequest, now: datetim
         "held_until": hold and hold.until.astimezone(zone).replace(tzinfo=None),
         "query": request.GET.urlencode(),
         "back": _list_of(request),
+        "stops": _what_it_stops(subject),
         "unfit": _is_booked(subject.kind, subject.row),
         "book": _book_url(subject.kind, subject.row, subject.patient.pk),
     }
+
+
+def _what_it_stops(subject: Subject) -> str:
+    """What declining a session comes to: the whole course ends, and not this session alone."""
+    if subject.kind != "session":
+        return ""
+    left = subject.row.series.sessions.filter(state=SessionState.PLANNED).count()
+    words = ngettext(
+        "Stop the course: %d session will not be booked.", "Stop the course: %d sessions will not be booked.", left
+    )
+    return words % left
 
 
 def _said_of(subject: Subject, now: datetime, zone: ZoneInfo) -> dict:

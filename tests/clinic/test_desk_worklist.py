@@ -213,7 +213,7 @@ def test_what_waits_for_the_clinician_leads_to_the_decision(desk, world):
         pytest.param("call", {"outcome": "call_back", "until": "2026-03-20"}, "Fri 20 Mar 2026", id="call back"),
         pytest.param("snooze", {"until": "2026-04-01"}, "Wed 1 Apr 2026", id="later"),
         pytest.param("snooze", {"until": "+2w"}, "Mon 16 Mar 2026", id="later, in words"),
-        pytest.param("decline", {"text": "too dear"}, "does not want it", id="declined"),
+        pytest.param("decline", {"text": "too dear"}, "Kept: Amal Osei does not want it.", id="declined"),
     ],
 )
 def test_what_was_done_is_said_and_the_list_comes_back_as_it_was(desk, world, action, said, words):
@@ -223,6 +223,22 @@ def test_what_was_done_is_said_and_the_list_comes_back_as_it_was(desk, world, ac
     page = desk.get(answer["Location"]).content.decode()
     assert words in page
     assert "Nothing to do here" in page
+
+
+def test_declining_a_session_says_first_what_it_stops_and_then_whose_course_it_was(desk, world):
+    first = world.a_series().sessions.get(number=1)
+    page = desk.get(row_url("session", first)).content.decode()
+    assert page.count("Stop the course: 3 sessions will not be booked.") == 2
+    answer = press(desk, "session", first, "decline", text="too dear")
+
+    page = desk.get(answer["Location"]).content.decode()
+    assert "Amal Osei does not want it: the course is stopped." in page
+
+
+def test_nothing_is_chosen_before_a_call_is_logged(desk, world):
+    page = desk.get(row_url("maintenance", a_cycle(world))).content.decode()
+
+    assert not re.search(r'<input[^>]*type="radio"[^>]*checked', page)
 
 
 @pytest.mark.parametrize(

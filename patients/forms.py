@@ -7,7 +7,7 @@ from crispy_forms.layout import HTML, Div, Field, Layout
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from patients import services
+from patients import phones, services
 from patients.models import Channel, Patient, Purpose
 from patients.search import tidy
 
@@ -24,7 +24,7 @@ class NameField(forms.CharField):
 
 
 class ContactForm(forms.ModelForm):
-    """Who a patient is and how to reach them. `today` bounds the day of birth."""
+    """Who a patient is and how to reach them. `today` bounds the day of birth; phone numbers are read in `region`."""
 
     given_name = NameField(label=_("Given name"), max_length=100)
     family_name = NameField(label=_("Family name"), max_length=100, required=False)
@@ -61,14 +61,15 @@ class ContactForm(forms.ModelForm):
         widgets = {"notes": forms.Textarea(attrs={"rows": 3})}
         error_messages = {"email": {"invalid": _("Write the address in full: name@example.org.")}}
 
-    def __init__(self, *args, today: date, **kwargs) -> None:
+    def __init__(self, *args, today: date, region: str = "", **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.today = today
         for field in self.fields.values():
             # The browser would offer what was typed about the patient before.
             field.widget.attrs.setdefault("autocomplete", "off")
-        self.fields["phone"].error_messages["invalid"] = _(
-            "Write the number in full: 020 7946 0018 or +44 20 7946 0018."
+        self.fields["phone"].region = phones.known(region)
+        self.fields["phone"].error_messages["invalid"] = _("Write the number in full: %s or %s.") % phones.example(
+            region
         )
         # Left out, it stays as it is.
         self.fields["first_channel"].required = False

@@ -15,9 +15,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, override
-from phonenumber_field.phonenumber import to_python
 
-from patients import services, tables
+from patients import phones, services, tables
 from patients.dry_runs import (
     MOST_SHOWN,
     Done,
@@ -155,8 +154,9 @@ def described(name: str, born: date | None, phone: object, email: str) -> str:
 
 
 class _Reader(LineReader):
-    def __init__(self, line: Line, *, today: date) -> None:
+    def __init__(self, line: Line, *, today: date, region: str) -> None:
         super().__init__(line, titles=TITLES, longest=LONGEST, today=today)
+        self.region = region
 
     def email(self) -> str:
         if said := self.text("email"):
@@ -170,9 +170,9 @@ class _Reader(LineReader):
     def phone(self) -> str:
         if not (said := self.said("phone")):
             return ""
-        number = _number(said) if len(said) <= 40 else ""
+        number = _number(said, self.region) if len(said) <= 40 else ""
         if not number:
-            self.wrong("phone", _("Write the number in full: 020 7946 0018 or +44 20 7946 0018."))
+            self.wrong("phone", _("Write the number in full: %s or %s.") % phones.example(self.region))
         return number
 
     def language(self) -> str:
@@ -225,18 +225,18 @@ class _Reader(LineReader):
 
 
 @lru_cache(maxsize=4096)
-def _number(said: str) -> str:
+def _number(said: str, region: str) -> str:
     """The number as it is stored; empty for what is none."""
-    number = to_python(said)
+    number = phones.read(said, region=region)
     return number.as_e164 if number and number.is_valid() else ""
 
 
-def people(lines: Sequence[Line], *, today: date) -> tuple[list[Person], list[Problem]]:
+def people(lines: Sequence[Line], *, today: date, region: str = "") -> tuple[list[Person], list[Problem]]:
     """The persons of a file that make sense, and what is wrong with the other lines. Each person is there once."""
     found, problems = [], []
     earlier = _Earlier()
     for line in lines:
-        reader = _Reader(line, today=today)
+        reader = _Reader(line, today=today, region=region)
         person = reader.person()
         if not reader.problems and (again := earlier.same_as(person)):
             reader.wrong("", again)
@@ -337,18 +337,26 @@ def _same(person: Person, patient: Patient) -> str:
 # --- The import ---------------------------------------------------------------------------------------------------
 
 
-def dry_run(content: bytes, *, today: date) -> DryRun:
-    """What an import of this file would do now. Stores nothing. Raises TableRefused."""
-    return _looked_at(content, today=today)[0]
+def dry_run(content: bytes, *, today: date, region: str = "") -> DryRun:
+    """What an import of this file would do now. Stores nothing. Raises TableRefused.
+
+    Phone numbers without a country's code are read as those of `region`.
+    """
+    return _looked_at(content, today=today, region=region)[0]
 
 
-def _looked_at(content: bytes, *, today: date) -> tuple[DryRun, list[Entry]]:
+def _looked_at(content: bytes, *, today: date, region: str) -> tuple[DryRun, list[Entry]]:
     table = tables.read(content, COLUMNS)
     unreadable = {problem.line for problem in table.problems}
-    found, problems = people([line for line in table.lines if line.number not in unreadable], today=today)
+    found, problems = people(
+        [line for line in table.lines if line.number not in unreadable], today=today, region=region
+    )
     entries, clashes = compared(found)
     run = DryRun(table=table, problems=sorted([*table.problems, *problems, *clashes]))
-    run.fates = [(entry.person.line, str(entry.way), *(patient.pk for patient in entry.patients)) for entry in entries]
+    run.fates = [
+        (entry.person.line, entry.person.phone, str(entry.way), *(patient.pk for patient in entry.patients))
+        for entry in entries
+    ]
     run.new = sum(entry.way == Way.NEW for entry in entries)
     run.known = [
         Known(entry.person.line, str(entry.patients[0]), entry.because, entry.patients[0].pk)
@@ -391,7 +399,15 @@ def _as_stored(person: Person) -> tuple[str, ...]:
 
 
 def take(
-    content: bytes, *, answers: Mapping[int, str], seen: str, today: date, by: User, now: datetime, zone: ZoneInfo
+    content: bytes,
+    *,
+    answers: Mapping[int, str],
+    seen: str,
+    today: date,
+    by: User,
+    now: datetime,
+    zone: ZoneInfo,
+    region: str = "",
 ) -> Done:
     """Import what the dry run `seen` showed, all of it or nothing; lines with a problem or no answer are left out.
 
@@ -399,7 +415,7 @@ def take(
     the same now. A consent counts from the beginning of its day in `zone`.
     """
     with one_at_a_time():
-        run, entries = _looked_at(content, today=today)
+        run, entries = _looked_at(content, today=today, region=region)
         if run.seen != seen:
             raise changed_meanwhile()
         asked = {question.line for question in run.asked}

@@ -22,9 +22,11 @@ def columns(kind: ImportKind) -> tuple[Column, ...]:
     return IMPORTERS[kind].COLUMNS
 
 
-def keep(*, kind: ImportKind, name: str, content: bytes, today: date, by: User, now: datetime) -> ImportFile:
+def keep(
+    *, kind: ImportKind, name: str, content: bytes, today: date, by: User, now: datetime, region: str = ""
+) -> ImportFile:
     """Keep a file that can be read, in the place of any that `by` uploaded before. Raises TableRefused."""
-    looked_at(kind, content, today=today)
+    looked_at(kind, content, today=today, region=region)
     values = {"kind": kind, "name": name[:100], "content": content, "uploaded_at": now}
     return ImportFile.objects.update_or_create(uploaded_by=by, defaults=values)[0]
 
@@ -43,22 +45,36 @@ def forget_old(*, now: datetime) -> int:
     return ImportFile.objects.filter(uploaded_at__lte=now - KEEPS).delete()[0]
 
 
-def looked_at(kind: ImportKind, content: bytes, *, today: date) -> DryRun:
+def _read_in(kind: ImportKind, region: str) -> dict[str, str]:
+    """In which country phone numbers are read; only patients have any."""
+    return {"region": region} if kind == ImportKind.PATIENTS else {}
+
+
+def looked_at(kind: ImportKind, content: bytes, *, today: date, region: str = "") -> DryRun:
     """What an import would do now. Stores nothing. Raises Refused where the file cannot be read, or takes too long."""
     try:
         # A savepoint, so that a statement that took too long leaves the connection usable.
         with transaction.atomic():
-            return IMPORTERS[kind].dry_run(content, today=today)
+            return IMPORTERS[kind].dry_run(content, today=today, **_read_in(kind, region))
     except OperationalError as error:
         raise too_much() from error
 
 
 @transaction.atomic
 def carry_out(
-    *, file: ImportFile, answers: Mapping[int, str], seen: str, today: date, by: User, now: datetime, zone: ZoneInfo
+    *,
+    file: ImportFile,
+    answers: Mapping[int, str],
+    seen: str,
+    today: date,
+    by: User,
+    now: datetime,
+    zone: ZoneInfo,
+    region: str = "",
 ) -> Done:
     """Import what the dry run `seen` showed, all of it or nothing, and forget the file. Raises ImportRefused."""
-    importer = IMPORTERS[ImportKind(file.kind)]
-    done = importer.take(bytes(file.content), answers=answers, seen=seen, today=today, by=by, now=now, zone=zone)
+    kind = ImportKind(file.kind)
+    known = {"answers": answers, "seen": seen, "today": today, "by": by, "now": now, "zone": zone}
+    done = IMPORTERS[kind].take(bytes(file.content), **known, **_read_in(kind, region))
     file.delete()
     return done

@@ -35,7 +35,8 @@ def usual_site(request: HttpRequest) -> Site | None:
     sites = Site.objects.filter(active=True)
     if resource:
         return resource.site
-    return sites.filter(pk=request.session.get(REMEMBERED_SITE)).first() or sites.first()
+    remembered = request.session.get(REMEMBERED_SITE)
+    return (sites.filter(pk=remembered).first() if remembered else None) or sites.first()
 
 
 def default_site(request: HttpRequest) -> Site:
@@ -44,6 +45,12 @@ def default_site(request: HttpRequest) -> Site:
     if site is None:
         raise Http404(_("There is no site yet. Add one in the administration."))
     return site
+
+
+def phone_region(request: HttpRequest) -> str:
+    """The country whose phone numbers the desk writes without its code; empty where no site says one."""
+    site = usual_site(request)
+    return site.country.upper() if site else ""
 
 
 def home_site(patient: Patient) -> Site | None:

@@ -19,7 +19,7 @@ from clinic.forms.imports import UploadForm
 from clinic.models import ImportFile, ImportKind
 from clinic.permissions import View, staff_required
 from clinic.services import imports
-from clinic.views.at_site import default_site
+from clinic.views.at_site import default_site, phone_region
 from patients import tables
 from patients.dry_runs import MOST_SHOWN, DryRun
 from patients.errors import Refused
@@ -94,6 +94,7 @@ def _start(request: HttpRequest) -> HttpResponse:
                     today=walltime.day_of(now, zone),
                     by=request.user,
                     now=now,
+                    region=phone_region(request),
                 )
             except Refused as refusal:
                 form.add_error("file", str(refusal))
@@ -118,6 +119,11 @@ def _zone(request: HttpRequest) -> ZoneInfo:
 
 def _today(request: HttpRequest, now: datetime) -> date:
     return walltime.day_of(now, _zone(request))
+
+
+def _looked_at(request: HttpRequest, file: ImportFile, now: datetime) -> DryRun:
+    kind, content = ImportKind(file.kind), bytes(file.content)
+    return imports.looked_at(kind, content, today=_today(request, now), region=phone_region(request))
 
 
 @importer_required
@@ -148,7 +154,7 @@ def _report(request: HttpRequest, *, answers: dict[int, str], problem: str = "",
     if file is None:
         return _no_file(request)
     try:
-        run = imports.looked_at(ImportKind(file.kind), bytes(file.content), today=_today(request, now))
+        run = _looked_at(request, file, now)
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("desk:import")
@@ -187,7 +193,7 @@ def left_out(request: HttpRequest) -> HttpResponse:
     if file is None:
         return _no_file(request)
     try:
-        run = imports.looked_at(ImportKind(file.kind), bytes(file.content), today=_today(request, now))
+        run = _looked_at(request, file, now)
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("desk:import")
@@ -211,6 +217,7 @@ def carry_out(request: HttpRequest) -> HttpResponse:
             by=request.user,
             now=now,
             zone=_zone(request),
+            region=phone_region(request),
         )
     except Refused as refusal:
         return _report(request, answers=answers, problem=str(refusal), status=409)

@@ -19,6 +19,7 @@ from clinic.models import AppointmentStatus
 from clinic.permissions import StaffRequired
 from clinic.services import course_view
 from clinic.views import looking
+from clinic.views.at_site import phone_region
 from clinic.views.merged import to_the_kept
 from patients import search, services
 from patients.errors import Refused
@@ -65,21 +66,22 @@ class PatientNewView(StaffRequired, FormView):
     def post(self, request: HttpRequest, *args, **kwargs) -> HttpResponse:
         if "typed" in request.POST or (self.errand and "given_name" not in request.POST):
             initial = search.as_details(request.POST.get("typed", ""))
-            return self.render_to_response(self.get_context_data(form=self.form_class(initial=initial, **self.dated())))
+            return self.render_to_response(self.get_context_data(form=self.form_class(initial=initial, **self.dated)))
         return super().post(request, *args, **kwargs)
 
     @cached_property
     def errand(self) -> Errand | None:
-        return Errand.of(self.request.POST, but_not=set(self.form_class(**self.dated()).fields))
+        return Errand.of(self.request.POST, but_not=set(self.form_class(**self.dated).fields))
 
     def get_context_data(self, **kwargs) -> dict:
         return super().get_context_data(errand=self.errand, **kwargs)
 
+    @cached_property
     def dated(self) -> dict:
-        return {"today": timezone.localdate()}
+        return {"today": timezone.localdate(), "region": phone_region(self.request)}
 
     def get_form_kwargs(self) -> dict:
-        return super().get_form_kwargs() | self.dated()
+        return super().get_form_kwargs() | self.dated
 
     def form_valid(self, form: RegisterForm) -> HttpResponse:
         if "anyway" not in self.request.POST:
@@ -153,7 +155,8 @@ class PatientEditView(PatientRequired, FormView):
 
     def get_form_kwargs(self) -> dict:
         # Checking a form writes to its instance; the page still shows the patient as stored.
-        return super().get_form_kwargs() | {"today": timezone.localdate(), "instance": copy(self.patient)}
+        dated = {"today": timezone.localdate(), "region": phone_region(self.request)}
+        return super().get_form_kwargs() | dated | {"instance": copy(self.patient)}
 
     def get_context_data(self, **kwargs) -> dict:
         return super().get_context_data(patient=self.patient, **kwargs)

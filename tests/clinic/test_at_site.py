@@ -5,6 +5,7 @@ import time_machine
 from django.urls import reverse
 
 from clinic.models import Site
+from patients.models import Patient
 from tests.clinic.test_booking import a_visit, book
 from tests.world import NOW
 
@@ -46,3 +47,26 @@ def test_the_site_of_the_latest_visit_comes_before_the_one_chosen(desk, world, a
     desk.get(reverse("desk:home"), {"site": airport.pk})
 
     assert proposed(desk, world) == world.site
+
+
+def test_a_phone_number_is_read_in_the_country_of_the_site(desk, world):
+    berlin = Site.objects.create(name="Mitte", short_name="Mitte", time_zone="Europe/Berlin", country="DE")
+    desk.get(reverse("desk:home"), {"site": berlin.pk})
+    said = {"given_name": "Anna", "language": "de", "phone": "030 12345678"}
+
+    desk.post(reverse("desk:patient-new"), said)
+    patient = Patient.objects.get(given_name="Anna")
+    assert str(patient.phone) == "+493012345678"
+    desk.post(reverse("desk:patient-edit", args=[patient.pk]), said | {"phone": "030 12345679"})
+
+    patient.refresh_from_db()
+    assert str(patient.phone) == "+493012345679"
+
+
+def test_what_is_no_number_is_answered_with_one_of_the_country(desk, world):
+    berlin = Site.objects.create(name="Mitte", short_name="Mitte", time_zone="Europe/Berlin", country="DE")
+    desk.get(reverse("desk:home"), {"site": berlin.pk})
+
+    answer = desk.post(reverse("desk:patient-new"), {"given_name": "Anna", "language": "de", "phone": "12"})
+
+    assert "or +49 " in answer.context["form"].errors["phone"][0]

@@ -420,9 +420,9 @@ def test_a_search_costs_as_many_queries_however_many_it_finds(desk, world, djang
 
 
 def test_a_form_costs_next_to_nothing(desk, world, django_assert_num_queries):
-    with django_assert_num_queries(SIGNED_IN):
+    with django_assert_num_queries(SIGNED_IN + 2):  # whose site, which site
         desk.get(url("patient-new"))
-    with django_assert_num_queries(SIGNED_IN + 2):  # patient, look
+    with django_assert_num_queries(SIGNED_IN + 4):  # patient, look, and these
         desk.get(url("patient-edit", world.patient.pk))
 
 

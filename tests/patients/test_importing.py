@@ -308,3 +308,27 @@ def test_a_time_zone_that_nobody_knows_is_said_beside_its_line():
     _people, [problem] = importing.people(table.lines, today=TODAY)
 
     assert "Europe/London" in problem.reason
+
+
+@pytest.mark.parametrize(
+    ("region", "stored"),
+    [
+        pytest.param("DE", "+493012345678", id="of the country it is written in"),
+        pytest.param("", "+443012345678", id="of the settings where no country is known"),
+        pytest.param("??", "+443012345678", id="an odd country is none"),
+    ],
+)
+@pytest.mark.django_db
+def test_a_phone_number_is_read_in_the_country_of_the_clinic(region, stored):
+    lines = importing.tables.read(a_file("P-1,Jane,Doe,,,030 12345678"), importing.COLUMNS).lines
+
+    found, problems = importing.people(lines, today=TODAY, region=region)
+
+    assert ([person.phone for person in found], problems) == ([stored], [])
+
+
+def test_what_was_looked_at_in_one_country_is_not_taken_in_in_another(world):
+    line = "P-1,Jane,Doe,,,030 12345678"
+
+    with pytest.raises(ImportRefused):
+        take(world, line, seen=importing.dry_run(a_file(line), today=TODAY, region="DE").seen)

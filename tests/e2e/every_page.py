@@ -465,15 +465,15 @@ STATES: dict[str, dict[str, list[State]]] = {
         "mfa_view_recovery_codes": [State("", password_given_again(PASSWORD))],
         "mfa_generate_recovery_codes": AS_IT_IS,
         "mfa_deactivate_totp": AS_IT_IS,
-        "mfa_reauthenticate": [State(), State("", press("Confirm"))],
+        "mfa_reauthenticate": [State(), State("", press("Go on"))],
     },
     "the account": {
         "account_logout": AS_IT_IS,
-        "account_change_password": [State(), State("", press("Change password"))],
+        "account_change_password": [State(), State("", press("Keep the password"))],
         "account_reauthenticate": [State(), State("", password_given_again("x"))],
         "account_request_reauthentication_code": AS_IT_IS,
         "account_confirm_reauthentication_code": [
-            State("/accounts/reauthenticate/code/", press("Request Code")),
+            State("/accounts/reauthenticate/code/", press("Send me a code")),
         ],
         "mfa_index": AS_IT_IS,
         "mfa_activate_totp": [State("", password_given_again(PASSWORD)), State("", press("Set it up"))],

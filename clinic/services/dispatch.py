@@ -2,13 +2,10 @@
 
 import logging
 import random
-import time
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from types import TracebackType
-from typing import Self
 
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
@@ -21,18 +18,13 @@ from clinic import delivery, ladder, links, messages, own_words
 from clinic.models import Message, MessageState, ReminderLink, Sending
 from clinic.models.outbox import CARE, REMINDERS, TELL_OF_VISITS, MessageKind
 from clinic.services import recheck
+from clinic.services.ledger import LEASE, Clock, Ledger, Stale, release, settle, settling, short
 from patients.models import Channel
 
 BATCH = 100
 # How many mails are handed over between one note and the next: so many may arrive twice, under one Message-ID, where a
 # process dies. What is sent slowly is noted each second all the same.
 GROUP = 20
-NOTE_EVERY = timedelta(seconds=1)
-# A process that has not settled a message for so long is gone. Longer than what was looked at stays fresh, and one mail
-# server can keep one mail waiting.
-LEASE = timedelta(minutes=3)
-# What was looked at longer ago than this is looked at again before it is sent.
-FRESH = timedelta(seconds=30)
 # How long to leave a provider alone that cannot be reached.
 OUTAGE_PAUSE = timedelta(minutes=1)
 # By how much a retry may come later than said, so that a thousand put off together do not come back together.
@@ -51,7 +43,6 @@ POSTPONED = "postponed"
 JOINED = "joined"
 RELEASED = "released"
 UNREACHABLE = "unreachable"
-LOST = "lost"
 
 # "course: messages are being claimed", as a number nobody else is likely to lock.
 CLAIMING = 0x636F75727366
@@ -59,17 +50,6 @@ CLAIMING = 0x636F75727366
 ToSend = tuple[Message, recheck.Send]
 
 logger = logging.getLogger(__name__)
-
-
-class Clock:
-    """The time it is, for a caller who said what time it was at the start."""
-
-    def __init__(self, now: datetime) -> None:
-        self._now = now
-        self._started = time.monotonic()
-
-    def now(self) -> datetime:
-        return self._now + timedelta(seconds=time.monotonic() - self._started)
 
 
 def dispatch_due(*, now: datetime, limit: int = BATCH) -> Counter[str]:
@@ -151,7 +131,7 @@ def _take_up_lost(now: datetime) -> None:
         return
     doubtful = [key for key, channel, handed_over in held if handed_over >= HAND_OVERS[Channel(channel)]]
     Message.objects.filter(pk__in=doubtful).update(
-        **_settled(MessageState.UNKNOWN, now, _("The process that sent it ended before it had the provider's answer."))
+        **settling(MessageState.UNKNOWN, now, _("The process that sent it ended before it had the provider's answer."))
     )
     Message.objects.filter(pk__in=[key for key, _channel, _handed_over in held]).exclude(pk__in=doubtful).update(
         state=MessageState.PENDING, token=None, lease_until=None
@@ -174,7 +154,7 @@ def _drop(
             dropped[state, verdict.reason, missed].append(message.pk)
     outcomes: Counter[str] = Counter()
     for (state, reason, missed), keys in dropped.items():
-        settled = Message.objects.filter(pk__in=keys, token=token).update(**_settled(state, now, reason), missed=missed)
+        settled = Message.objects.filter(pk__in=keys, token=token).update(**settling(state, now, reason), missed=missed)
         outcomes[state] += settled
     # What such a message would have said beside its own waits for another.
     if retried := [message.pk for message in batch if message.attempts and message.pk in _keys(dropped)]:
@@ -195,7 +175,7 @@ def _join(verdicts: Mapping[int, recheck.Verdict], token: uuid.UUID, now: dateti
         return Counter()
     said_with = Case(*(When(pk=key, then=Value(message)) for key, message in lead.items()))
     joined = Message.objects.filter(pk__in=lead, token=token).update(
-        **_settled(MessageState.DROPPED, now, recheck.said_together()), said_with=said_with
+        **settling(MessageState.DROPPED, now, recheck.said_together()), said_with=said_with
     )
     return Counter({JOINED: joined})
 
@@ -207,20 +187,13 @@ def _postpone(batch: Sequence[Message], verdicts: Mapping[int, recheck.Verdict],
     later = Case(*(When(pk=key, then=Value(instant)) for key, instant in until.items()), default=F("not_before"))
     # Looked at before its time and left as it was, it was not put off.
     as_before = sum(until.get(message.pk) == message.not_before for message in batch)
-    return Counter({POSTPONED: max(_release(until, token, not_before=later) - as_before, 0)})
-
-
-def _release(keys: Iterable[int], token: uuid.UUID, **values) -> int:
-    """Give claimed messages back unsent."""
-    return Message.objects.filter(pk__in=list(keys), token=token).update(
-        state=MessageState.PENDING, token=None, lease_until=None, **values
-    )
+    return Counter({POSTPONED: max(release(until, token, not_before=later) - as_before, 0)})
 
 
 def _send(to_send: Sequence[ToSend], token: uuid.UUID, clock: Clock) -> Counter[str]:
     if not to_send:
         return Counter()
-    ledger = _Ledger(token, clock, [message for message, _facts in to_send])
+    ledger = Ledger(token, clock, [message for message, _facts in to_send])
     asking = [message for message, facts in to_send if messages.has_link(message.kind, facts)]
     secrets = _links(asking, clock)
     own = own_words.in_use()
@@ -237,7 +210,7 @@ def _send(to_send: Sequence[ToSend], token: uuid.UUID, clock: Clock) -> Counter[
                 said = {message.pk: text for message, text in _texts(group, secrets, own, ledger)}
                 for message in ledger.hand_over([message for message, _facts in group if message.pk in said]):
                     _send_one(message, said[message.pk], mailer, ledger)
-        except _Stale:
+        except Stale:
             ledger.give_back(RELEASED)
         except delivery.Unreachable as error:
             logger.error("The mail server cannot be reached (%s): %d messages wait", error, len(ledger.held))
@@ -260,103 +233,6 @@ def _groups(to_send: Sequence[ToSend]) -> Iterator[Sequence[ToSend]]:
     yield from ([one] for one in (*texts, *again))
 
 
-class _Stale(Exception):
-    """What is held was looked at too long ago."""
-
-
-class _Ledger:
-    """What one process notes of the messages it holds.
-
-    That mails were sent is noted together with "the next are being handed over": one statement and one commit for a
-    group. No message is handed over before that is noted.
-    """
-
-    def __init__(self, token: uuid.UUID, clock: Clock, held: Iterable[Message]) -> None:
-        self.token, self.clock = token, clock
-        self.outcomes: Counter[str] = Counter()
-        # Whether the gateway for text messages could not be reached in this batch.
-        self.gateway_down = False
-        # What a provider was not given yet, by its key; and of what it was noted that it will be.
-        self.held = {message.pk: message for message in held}
-        self._marked: set[int] = set()
-        self._sent: list[int] = []
-        self._noted_at = clock.now()
-        self._stale_at = clock.now() + FRESH
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._note([])
-
-    def hand_over(self, group: Sequence[Message]) -> Iterator[Message]:
-        """Note that these are being handed over, then yield them, but for those that another process has by now.
-
-        Raises _Stale before one that has waited too long.
-        """
-        self._marked |= self._note([message.pk for message in group])
-        ours = [message for message in group if message.pk in self._marked]
-        for message in ours:
-            message.attempts += 1
-            message.handed_over += 1
-        self.outcomes[LOST] += len(group) - len(ours)
-        for message in ours:
-            if self.clock.now() > self._stale_at:
-                raise _Stale
-            yield message
-
-    def no_text(self, message: Message, reason: str) -> None:
-        del self.held[message.pk]
-        self.outcomes[_settle(message, self.token, MessageState.FAILED, self.clock, reason)] += 1
-
-    def sent(self, message: Message) -> None:
-        self._sent.append(message.pk)
-        if self.clock.now() > self._noted_at + NOTE_EVERY:
-            self._note([])
-
-    def give_back(self, outcome: str, **values) -> None:
-        """Give back what is held, as if it had not been taken."""
-        marked = self._marked & self.held.keys()
-        not_handed_over = {"attempts": F("attempts") - 1, "handed_over": F("handed_over") - 1}
-        self.outcomes[outcome] += _release(self.held.keys() - marked, self.token, **values)
-        self.outcomes[outcome] += _release(marked, self.token, **not_handed_over, **values)
-
-    def _note(self, next_ones: list[int]) -> set[int]:
-        """Returns which of the next ones are ours to hand over."""
-        sent, self._sent = self._sent, []
-        self._noted_at = now = self.clock.now()
-        if not sent and not next_ones:
-            return set()
-        with connection.cursor() as cursor:
-            cursor.execute(
-                NOTE, {"sent": sent, "next": next_ones, "token": self.token, "now": now, "lease": now + LEASE}
-            )
-            [(settled, marked)] = cursor.fetchall()
-        if settled < len(sent):
-            logger.warning("%d messages were settled by another process", len(sent) - settled)
-        self.outcomes += Counter({MessageState.SENT: settled, LOST: len(sent) - settled})
-        return set(marked)
-
-
-# Written out, because Django has no statement that does both.
-NOTE = """
-WITH settled AS (
-    UPDATE clinic_message
-    SET state = 'sent', settled_at = %(now)s, reason = '', token = NULL, lease_until = NULL
-    WHERE id = ANY(%(sent)s::bigint[]) AND token = %(token)s
-    RETURNING id
-), marked AS (
-    UPDATE clinic_message
-    SET attempts = attempts + 1, handed_over = handed_over + 1, lease_until = %(lease)s
-    WHERE id = ANY(%(next)s::bigint[]) AND token = %(token)s
-    RETURNING id
-)
-SELECT (SELECT count(*) FROM settled), ARRAY(SELECT id FROM marked)
-"""
-
-
 def _links(to_send: Sequence[Message], clock: Clock) -> dict[int, str]:
     """A link for each of these, by its key. The secret is in the message and nowhere else."""
     secrets = {message.pk: links.new_secret() for message in to_send}
@@ -370,7 +246,7 @@ def _links(to_send: Sequence[Message], clock: Clock) -> dict[int, str]:
 
 
 def _texts(
-    group: Iterable[ToSend], secrets: Mapping[int, str], own: messages.Own, ledger: _Ledger
+    group: Iterable[ToSend], secrets: Mapping[int, str], own: messages.Own, ledger: Ledger
 ) -> Iterator[tuple[Message, EmailMessage | str]]:
     """Each message with what it says. One that cannot be put into words fails, and that is its own affair."""
     for message, facts in group:
@@ -388,7 +264,7 @@ def _texts(
             yield message, said
 
 
-def _send_one(message: Message, said: EmailMessage | str, mailer: delivery.Mailer, ledger: _Ledger) -> None:
+def _send_one(message: Message, said: EmailMessage | str, mailer: delivery.Mailer, ledger: Ledger) -> None:
     """Send one and note what became of it. Whatever goes wrong is this message's alone, but for Unreachable."""
     token, clock, outcomes = ledger.token, ledger.clock, ledger.outcomes
     if isinstance(said, EmailMessage):
@@ -423,7 +299,7 @@ def _send_one(message: Message, said: EmailMessage | str, mailer: delivery.Maile
 def _wait_for_gateway(message: Message, token: uuid.UUID, clock: Clock) -> str:
     """Nothing was handed over, and that was no message's fault: none uses up its retries, and mails still go."""
     again = Least(Value(clock.now() + OUTAGE_PAUSE), F("not_after"))
-    _release([message.pk], token, not_before=again, attempts=message.attempts, handed_over=message.handed_over)
+    release([message.pk], token, not_before=again, attempts=message.attempts, handed_over=message.handed_over)
     return POSTPONED
 
 
@@ -432,7 +308,7 @@ def _put_off(message: Message, token: uuid.UUID, clock: Clock, said: str) -> str
     if wait is not None:
         again = clock.now() + wait * (1 + JITTER * random.random())  # noqa: S311 - chance, not a secret
         if again <= message.not_after:
-            _release([message.pk], token, not_before=again, handed_over=message.handed_over - 1, reason=_short(said))
+            release([message.pk], token, not_before=again, handed_over=message.handed_over - 1, reason=short(said))
             return POSTPONED
     return _refused(message, token, clock, said)
 
@@ -441,29 +317,12 @@ def _refused(message: Message, token: uuid.UUID, clock: Clock, said: str) -> str
     # This time it did not arrive; of an earlier time whose answer was lost nobody knows.
     message.handed_over -= 1
     state = MessageState.UNKNOWN if message.handed_over else MessageState.FAILED
-    return _settle(message, token, state, clock, said)
+    return settle(message, token, state, clock, said)
 
 
 def _in_doubt(message: Message, token: uuid.UUID, clock: Clock, said: str) -> str:
     again = clock.now() + ladder.RETRIES[0]
     if message.handed_over < HAND_OVERS[Channel(message.channel)] and again <= message.not_after:
-        _release([message.pk], token, not_before=again, reason=_short(said))
+        release([message.pk], token, not_before=again, reason=short(said))
         return POSTPONED
-    return _settle(message, token, MessageState.UNKNOWN, clock, said)
-
-
-def _settle(message: Message, token: uuid.UUID, state: MessageState, clock: Clock, reason: str = "") -> str:
-    settled = Message.objects.filter(pk=message.pk, token=token).update(
-        **_settled(state, clock.now(), reason), handed_over=message.handed_over
-    )
-    if not settled:
-        logger.warning("Message %d was settled by another process", message.pk)
-    return state if settled else LOST
-
-
-def _settled(state: MessageState, at: datetime, reason: str) -> dict[str, object]:
-    return {"state": state, "settled_at": at, "reason": _short(reason), "token": None, "lease_until": None}
-
-
-def _short(reason: str) -> str:
-    return reason.replace("\0", "")[:200]
+    return settle(message, token, MessageState.UNKNOWN, clock, said)

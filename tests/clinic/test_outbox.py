@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from clinic import delivery, messages, tasks, wake
 from clinic.models import Appointment, Message, ReminderStep
-from clinic.services import booking, dispatch, operations, outbox, recheck, undo
+from clinic.services import booking, dispatch, ledger, operations, outbox, recheck, undo
 from patients.models import Consent
 from tests.clinic.test_booking import a_visit as a_booking
 from tests.clinic.test_booking import book
@@ -576,7 +576,7 @@ def left_by_a_dead_process(message: Message, *, handed_over: int, channel: str =
     Message.objects.filter(pk=message.pk).update(
         state="sending",
         token=message.message_id,
-        lease_until=NOW + dispatch.LEASE,
+        lease_until=NOW + ledger.LEASE,
         handed_over=handed_over,
         channel=channel,
     )
@@ -597,8 +597,8 @@ def test_what_a_dead_process_held_is_taken_up_when_its_lease_is_over(
     [message] = owed(world)
     left_by_a_dead_process(message, handed_over=handed_over, channel=channel)
 
-    assert outbox.run(now=NOW + dispatch.LEASE - MINUTE) == {}
-    outbox.run(now=NOW + dispatch.LEASE + MINUTE)
+    assert outbox.run(now=NOW + ledger.LEASE - MINUTE) == {}
+    outbox.run(now=NOW + ledger.LEASE + MINUTE)
 
     assert (states(), len(smtp_server.received)) == ([("confirmation", becomes)], received)
 
@@ -608,7 +608,7 @@ def test_what_may_have_arrived_is_never_called_not_sent(world, smtp_server):
     left_by_a_dead_process(message, handed_over=1)
     cancel(message.appointment)
 
-    outbox.run(now=NOW + dispatch.LEASE + MINUTE)
+    outbox.run(now=NOW + ledger.LEASE + MINUTE)
 
     message.refresh_from_db()
     assert (message.state, message.reason) == ("unknown", "The visit was cancelled.")
@@ -697,7 +697,7 @@ def test_what_is_sent_slowly_is_noted_each_second(world, smtp_server, monkeypatc
         noted.append(Message.objects.filter(state="sent").count())
 
     monkeypatch.setattr(delivery.Mailer, "send", lambda self, mail: look(mail))
-    monkeypatch.setattr(dispatch, "NOTE_EVERY", timedelta(0))
+    monkeypatch.setattr(ledger, "NOTE_EVERY", timedelta(0))
 
     assert outbox.dispatch_due(now=NOW) == {"sent": 3}
     assert noted == [0, 1, 2]
@@ -709,7 +709,7 @@ def test_what_was_looked_at_too_long_ago_is_given_back_as_if_it_had_not_been_tak
 
     def send_slowly(self, mail):
         send(self, mail)
-        monkeypatch.setattr(dispatch.Clock, "now", lambda clock: NOW + dispatch.FRESH + timedelta(seconds=1))
+        monkeypatch.setattr(ledger.Clock, "now", lambda clock: NOW + ledger.FRESH + timedelta(seconds=1))
 
     monkeypatch.setattr(delivery.Mailer, "send", send_slowly)
 

@@ -16,14 +16,14 @@ from django.conf import settings as project
 from django.db import connection
 
 from clinic.models import Appointment, Message, ReminderStep
-from clinic.services import dispatch, outbox
+from clinic.services import dispatch, ledger, outbox
 from patients.models import Patient
 from tests.mail_server import OK
 from tests.world import NOW, a_clinic, at
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
-AFTER_THE_LEASE = dispatch.LEASE + timedelta(minutes=1)
+AFTER_THE_LEASE = ledger.LEASE + timedelta(minutes=1)
 
 
 def owed(count: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.db.models import F, Max
 
 from clinic.models import Appointment, Message, ReminderStep
-from clinic.services import dispatch, outbox
+from clinic.services import ledger, outbox
 from tests.clinic.test_outbox import a_cycle, a_visit, agree, cancel, move
 from tests.faults.test_dispatch_killed import message_ids
 from tests.mail_server import OK
@@ -26,7 +26,7 @@ FASTER = 20
 def hurried(settings, monkeypatch):
     settings.EMAIL_TIMEOUT /= FASTER
     monkeypatch.setattr(
-        dispatch.Clock,
+        ledger.Clock,
         "now",
         lambda clock: clock._now + FASTER * timedelta(seconds=time.monotonic() - clock._started),
     )

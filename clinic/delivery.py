@@ -15,6 +15,9 @@ from django.utils.translation import gettext as _
 
 from clinic import gsm
 
+# The one answer by which a mail server speaks of itself and of no mail.
+SHUTTING_DOWN = 421
+
 
 class Unreachable(Exception):
     """There is no connection to the provider. Nothing was handed over."""
@@ -22,6 +25,10 @@ class Unreachable(Exception):
 
 class PutOff(Exception):
     """The provider refused it for now."""
+
+
+class Closing(PutOff):
+    """The provider closes, and takes nothing from anybody for now."""
 
 
 class Rejected(Exception):
@@ -78,6 +85,8 @@ class Mailer:
 
 def _refusal(code: int, text: bytes | str) -> Exception:
     said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    if code == SHUTTING_DOWN:
+        return Closing(f"{code} {said}")
     if 400 <= code < 500:
         return PutOff(f"{code} {said}")
     if 500 <= code < 600:

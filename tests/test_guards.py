@@ -176,6 +176,7 @@ REFUSED = [
     (Message, "message_said_with_another_is_not_sent_itself", {"said_with": a(Message)}),
     (Sending, "sending_is_one_row", {"id": 2}),
     (Sending, "sending_pause_recorded", {"paused_at": NOW}),
+    (Sending, "sending_held_mails_ask", {"mails_held_since": NOW}),
     (MessageTemplate, "message_template_kind_known", {"kind": "poem"}),
     (MessageTemplate, "message_template_subject_for_mail_alone", {"subject": ""}),
     (MessageTemplate, "message_template_subject_for_mail_alone", {"channel": "sms"}),

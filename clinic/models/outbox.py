@@ -168,6 +168,11 @@ class Message(models.Model):
         default=0,
         help_text=_("How often the provider was given it and did not refuse: so often it may have arrived."),
     )
+    put_off_since = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text=_("When the mail server first would not take it, or it was held because the server takes nothing."),
+    )
     lease_until = models.DateTimeField(null=True, blank=True)
     token = models.UUIDField(null=True, blank=True, help_text=_("Of the process that is sending it."))
     message_id = models.UUIDField(
@@ -275,6 +280,12 @@ class Sending(models.Model):
     )
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    mails_held_since = models.DateTimeField(
+        null=True, blank=True, help_text=_("Since when the mail server has taken nothing.")
+    )
+    mails_ask_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When one mail goes to ask whether it takes something again.")
+    )
 
     class Meta:
         verbose_name = _("sending")
@@ -285,6 +296,11 @@ class Sending(models.Model):
             models.CheckConstraint(
                 condition=Q(paused_at=None, paused_by=None) | Q(paused_at__isnull=False, paused_by__isnull=False),
                 name="sending_pause_recorded",
+            ),
+            models.CheckConstraint(
+                condition=Q(mails_held_since=None, mails_ask_at=None)
+                | Q(mails_held_since__isnull=False, mails_ask_at__isnull=False),
+                name="sending_held_mails_ask",
             ),
         ]
 

@@ -11,21 +11,23 @@ from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
 from django.db import connection, transaction
 from django.db.models import Case, F, Q, Value, When
-from django.db.models.functions import Least
+from django.db.models.functions import Coalesce, Least
 from django.utils.translation import gettext as _
 
 from clinic import delivery, ladder, links, messages, own_words
 from clinic.models import Message, MessageState, ReminderLink, Sending
 from clinic.models.outbox import CARE, REMINDERS, TELL_OF_VISITS, MessageKind
-from clinic.services import recheck
+from clinic.services import mail_outage, recheck
 from clinic.services.ledger import LEASE, Clock, Ledger, Stale, release, settle, settling, short
+from clinic.services.mail_outage import MailServer
+from clinic.services.post import HELD, Post
 from patients.models import Channel
 
 BATCH = 100
 # How many mails are handed over between one note and the next: so many may arrive twice, under one Message-ID, where a
 # process dies. What is sent slowly is noted each second all the same.
 GROUP = 20
-# How long to leave a provider alone that cannot be reached.
+# How long to leave a gateway alone that cannot be reached.
 OUTAGE_PAUSE = timedelta(minutes=1)
 # By how much a retry may come later than said, so that a thousand put off together do not come back together.
 JITTER = 0.2
@@ -42,7 +44,6 @@ TOGETHER = [*REMINDERS, *CARE, *TELL_OF_VISITS]
 POSTPONED = "postponed"
 JOINED = "joined"
 RELEASED = "released"
-UNREACHABLE = "unreachable"
 
 # "course: messages are being claimed", as a number nobody else is likely to lock.
 CLAIMING = 0x636F75727366
@@ -60,7 +61,7 @@ def dispatch_due(*, now: datetime, limit: int = BATCH) -> Counter[str]:
     """
     clock = Clock(now)
     token = uuid.uuid4()
-    batch = _claim(token, now, limit)
+    batch, mail_server = _claim(token, now, limit)
     if not batch:
         return Counter()
     owed_by = {message.pk: message.channel for message in batch}
@@ -68,46 +69,45 @@ def dispatch_due(*, now: datetime, limit: int = BATCH) -> Counter[str]:
     _switch([message for message in batch if message.channel != owed_by[message.pk]], token)
     outcomes = _drop(batch, verdicts, token, now) + _postpone(batch, verdicts, token) + _join(verdicts, token, now)
     to_send = [(message, verdict) for message in batch if isinstance(verdict := verdicts[message.pk], recheck.Send)]
-    return outcomes + _send(to_send, token, clock)
+    return outcomes + _send(to_send, token, clock, mail_server)
 
 
-def _claim(token: uuid.UUID, now: datetime, limit: int) -> list[Message]:
+def _claim(token: uuid.UUID, now: datetime, limit: int) -> tuple[list[Message], MailServer]:
     # Durable: nothing of this, nor of the caller's, may be open while a provider takes its time.
     with transaction.atomic(durable=True):
         _one_at_a_time()
-        if Sending.is_paused():
-            return []
+        sending = Sending.objects.first() or Sending()
+        if sending.paused_at:
+            return [], MailServer()
         _take_up_lost(now)
-        due = (
-            Message.objects.filter(state=MessageState.PENDING, not_before__lte=now)
+        mail_server = mail_outage.ask(sending, now=now)
+        waiting = (
+            Message.objects.filter(state=MessageState.PENDING)
             .order_by("not_before", "pk")
             .select_for_update(skip_locked=True, no_key=True)
         )
-        first = list(due.values_list("pk", "patient_id", "kind")[:limit])
+        is_due = Q(not_before__lte=now)
+        first = list(waiting.filter(is_due).values_list("pk", "patient_id", "kind", "channel")[:limit])
+        if mail_server.may_ask and all(channel != Channel.EMAIL for *_others, channel in first):
+            first += waiting.filter(mail_outage.HELD).values_list("pk", "patient_id", "kind", "channel")[:1]
         if not first:
-            return []
-        keys = [key for key, _patient, _kind in first]
-        if to_tell := {patient for _key, patient, kind in first if kind in TOGETHER}:
+            return [], mail_server
+        keys = [key for key, *_others in first]
+        if to_tell := {patient for _key, patient, kind, _channel in first if kind in TOGETHER}:
             # All that waits for a patient is looked at together, so that one message says it.
             # And what comes within a day: of two visits that are to be told of, one message may have to say both.
             soon = Q(kind=MessageKind.APPOINTMENT_REMINDER, not_before__lte=now + AHEAD)
-            waiting = Message.objects.filter(
-                Q(kind__in=TOGETHER, not_before__lte=now) | soon, state=MessageState.PENDING
-            )
-            others = (
-                waiting.filter(patient__in=to_tell)
-                .exclude(pk__in=keys)
-                .order_by("not_before", "pk")
-                .select_for_update(skip_locked=True, no_key=True)
-            )
+            waits = is_due | mail_outage.HELD if mail_server.down else is_due
+            others = waiting.filter(Q(waits, kind__in=TOGETHER) | soon, patient__in=to_tell).exclude(pk__in=keys)
             keys += others.values_list("pk", flat=True)
         Message.objects.filter(pk__in=keys).update(state=MessageState.SENDING, token=token, lease_until=now + LEASE)
-    return list(
+    batch = (
         Message.objects.filter(pk__in=keys, token=token)
         .select_related("patient", "step", "appointment__site", "maintenance")
         .defer("appointment__phases", "patient__notes")
         .order_by("not_before", "pk")
     )
+    return list(batch), mail_server
 
 
 def _switch(switched: Sequence[Message], token: uuid.UUID) -> None:
@@ -157,8 +157,8 @@ def _drop(
         settled = Message.objects.filter(pk__in=keys, token=token).update(**settling(state, now, reason), missed=missed)
         outcomes[state] += settled
     # What such a message would have said beside its own waits for another.
-    if retried := [message.pk for message in batch if message.attempts and message.pk in _keys(dropped)]:
-        Message.objects.filter(said_with__in=retried).update(
+    if keys := _keys(dropped):
+        Message.objects.filter(said_with__in=keys).update(
             state=MessageState.PENDING, said_with=None, settled_at=None, reason=""
         )
     return outcomes
@@ -190,18 +190,23 @@ def _postpone(batch: Sequence[Message], verdicts: Mapping[int, recheck.Verdict],
     return Counter({POSTPONED: max(release(until, token, not_before=later) - as_before, 0)})
 
 
-def _send(to_send: Sequence[ToSend], token: uuid.UUID, clock: Clock) -> Counter[str]:
+def _send(to_send: Sequence[ToSend], token: uuid.UUID, clock: Clock, mail_server: MailServer) -> Counter[str]:
     if not to_send:
         return Counter()
     ledger = Ledger(token, clock, [message for message, _facts in to_send])
-    asking = [message for message, facts in to_send if messages.has_link(message.kind, facts)]
-    secrets = _links(asking, clock)
     own = own_words.in_use()
     with delivery.Mailer() as mailer, ledger:
+        post = Post(mailer, mail_server, ledger)
+        if mail_server.closed:
+            post.hold()
+        to_send = [one for one in to_send if one[0].pk in ledger.held]
+        asking = [message for message, facts in to_send if messages.has_link(message.kind, facts)]
+        secrets = _links(asking, clock)
         try:
             for group in _groups(to_send):
                 if group[0][0].channel == Channel.EMAIL:
-                    mailer.reach()
+                    if not post.is_open():
+                        continue
                 elif ledger.gateway_down:
                     [(message, _facts)] = group
                     del ledger.held[message.pk]
@@ -209,13 +214,9 @@ def _send(to_send: Sequence[ToSend], token: uuid.UUID, clock: Clock) -> Counter[
                     continue
                 said = {message.pk: text for message, text in _texts(group, secrets, own, ledger)}
                 for message in ledger.hand_over([message for message, _facts in group if message.pk in said]):
-                    _send_one(message, said[message.pk], mailer, ledger)
+                    _send_one(message, said[message.pk], post, ledger)
         except Stale:
-            ledger.give_back(RELEASED)
-        except delivery.Unreachable as error:
-            logger.error("The mail server cannot be reached (%s): %d messages wait", error, len(ledger.held))
-            # No message's fault, so that none uses up its retries.
-            ledger.give_back(UNREACHABLE, not_before=Least(Value(clock.now() + OUTAGE_PAUSE), F("not_after")))
+            ledger.give_back(RELEASED, ledger.held)
     return ledger.outcomes
 
 
@@ -264,16 +265,17 @@ def _texts(
             yield message, said
 
 
-def _send_one(message: Message, said: EmailMessage | str, mailer: delivery.Mailer, ledger: Ledger) -> None:
-    """Send one and note what became of it. Whatever goes wrong is this message's alone, but for Unreachable."""
+def _send_one(message: Message, said: EmailMessage | str, post: Post, ledger: Ledger) -> None:
+    """Send one and note what became of it. Whatever goes wrong is this message's alone, but for an outage."""
     token, clock, outcomes = ledger.token, ledger.clock, ledger.outcomes
-    if isinstance(said, EmailMessage):
-        # Again where the one before broke the connection.
-        mailer.reach()
+    is_mail = isinstance(said, EmailMessage)
+    if is_mail and not post.is_open():
+        return
     del ledger.held[message.pk]
     try:
         if isinstance(said, EmailMessage):
-            mailer.send(said)
+            post.server.is_asked()
+            post.mailer.send(said)
         else:
             delivery.send_sms(to=str(message.patient.phone), text=said, key=str(message.message_id))
     except delivery.Unreachable as error:
@@ -283,7 +285,10 @@ def _send_one(message: Message, said: EmailMessage | str, mailer: delivery.Maile
         message.handed_over -= 1
         outcomes[_wait_for_gateway(message, token, clock)] += 1
     except delivery.PutOff as no:
-        outcomes[_put_off(message, token, clock, str(no))] += 1
+        if is_mail and post.puts_off(message, no):
+            outcomes[HELD] += 1
+        else:
+            outcomes[_put_off(message, token, clock, str(no))] += 1
     except delivery.Rejected as no:
         logger.warning("Message %d was refused", message.pk)
         outcomes[_refused(message, token, clock, str(no))] += 1
@@ -293,7 +298,10 @@ def _send_one(message: Message, said: EmailMessage | str, mailer: delivery.Maile
         logger.warning("Message %d is in doubt: %s", message.pk, type(error).__name__)
         outcomes[_in_doubt(message, token, clock, answer)] += 1
     else:
-        ledger.sent(message)
+        if is_mail:
+            post.took(message)
+        else:
+            ledger.sent(message)
 
 
 def _wait_for_gateway(message: Message, token: uuid.UUID, clock: Clock) -> str:
@@ -308,7 +316,9 @@ def _put_off(message: Message, token: uuid.UUID, clock: Clock, said: str) -> str
     if wait is not None:
         again = clock.now() + wait * (1 + JITTER * random.random())  # noqa: S311 - chance, not a secret
         if again <= message.not_after:
-            release([message.pk], token, not_before=again, handed_over=message.handed_over - 1, reason=short(said))
+            since = Coalesce(F("put_off_since"), Value(clock.now())) if message.channel == Channel.EMAIL else None
+            values = {"not_before": again, "put_off_since": since, "reason": short(said)}
+            release([message.pk], token, handed_over=message.handed_over - 1, **values)
             return POSTPONED
     return _refused(message, token, clock, said)
 

@@ -66,20 +66,22 @@ class Ledger:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._note([])
+        self.note()
 
     def hand_over(self, group: Sequence[Message]) -> Iterator[Message]:
         """Note that these are being handed over, then yield them, but for those that another process has by now.
 
-        Raises Stale before one that has waited too long.
+        Nor does it yield what is given back meanwhile. Raises Stale before one that has waited too long.
         """
-        self._marked |= self._note([message.pk for message in group])
+        self._marked |= self.note([message.pk for message in group])
         ours = [message for message in group if message.pk in self._marked]
         for message in ours:
             message.attempts += 1
             message.handed_over += 1
         self.outcomes[LOST] += len(group) - len(ours)
         for message in ours:
+            if message.pk not in self.held:
+                continue
             if self.clock.now() > self._stale_at:
                 raise Stale
             yield message
@@ -91,24 +93,27 @@ class Ledger:
     def sent(self, message: Message) -> None:
         self._sent.append(message.pk)
         if self.clock.now() > self._noted_at + NOTE_EVERY:
-            self._note([])
+            self.note()
 
-    def give_back(self, outcome: str, **values) -> None:
-        """Give back what is held, as if it had not been taken."""
-        marked = self._marked & self.held.keys()
+    def give_back(self, outcome: str, keys: Iterable[int], **values) -> None:
+        """Give back these of what is held, as if they had not been taken."""
+        back = set(keys)
+        marked = self._marked & back
         not_handed_over = {"attempts": F("attempts") - 1, "handed_over": F("handed_over") - 1}
-        self.outcomes[outcome] += release(self.held.keys() - marked, self.token, **values)
+        self.outcomes[outcome] += release(back - marked, self.token, **values)
         self.outcomes[outcome] += release(marked, self.token, **not_handed_over, **values)
+        for key in back:
+            del self.held[key]
 
-    def _note(self, next_ones: list[int]) -> set[int]:
-        """Returns which of the next ones are ours to hand over."""
+    def note(self, next_ones: Sequence[int] = ()) -> set[int]:
+        """Note what was sent and what comes next; returns which of the next ones are ours to hand over."""
         sent, self._sent = self._sent, []
         self._noted_at = now = self.clock.now()
         if not sent and not next_ones:
             return set()
         with connection.cursor() as cursor:
             cursor.execute(
-                NOTE, {"sent": sent, "next": next_ones, "token": self.token, "now": now, "lease": now + LEASE}
+                NOTE, {"sent": sent, "next": list(next_ones), "token": self.token, "now": now, "lease": now + LEASE}
             )
             [(settled, marked)] = cursor.fetchall()
         if settled < len(sent):

@@ -27,6 +27,7 @@ class Standing:
     trouble_at: datetime | None
     paused_at: datetime | None
     paused_by: User | None
+    mails_held_since: datetime | None
     oldest_unsent: datetime | None
     unsent: int
     unsent_late: bool
@@ -83,6 +84,7 @@ def standing(*, now: datetime) -> Standing:
         trouble_at=row.trouble_at if row.trouble_at and row.trouble_at > now - DAY else None,
         paused_at=row.paused_at,
         paused_by=row.paused_by,
+        mails_held_since=row.mails_held_since,
         oldest_unsent=unsent["oldest"],
         unsent=unsent["count"],
         unsent_late=unsent["oldest"] is not None and unsent["oldest"] < now - UNSENT_LATE,

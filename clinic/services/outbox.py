@@ -19,7 +19,7 @@ from clinic.models import Appointment, Message, ReminderStep
 from clinic.models.outbox import MessageKind, MessageState, StepSubject, edition_of, said_of
 from clinic.services import operations, owing_care, recheck
 from clinic.services.already_said import DAYS, SAID, said_between
-from clinic.services.dispatch import BATCH, HAND_OVERS, UNREACHABLE, dispatch_due
+from clinic.services.dispatch import BATCH, HAND_OVERS, dispatch_due
 from clinic.services.ledger import Clock
 from clinic.services.quiet import quiet_hours
 from clinic.services.reaching import REACH_FOR_RECALL, REACH_FOR_SERVICE, reaching
@@ -220,8 +220,6 @@ def run(*, now: datetime, on_the_clock: bool = True) -> Counter[str]:
         if alone and batch.total() >= BATCH:
             wake.after_commit()
             alone = False
-        if batch[UNREACHABLE]:
-            break
     return +outcomes
 
 

@@ -113,7 +113,7 @@ class _Facts:
     written_to: dict[int, list[datetime]]
     to_come: dict[int, list[datetime]]
     days_ahead: list[int]
-    # By message: what it says beside its own, where it was not sent at the first try.
+    # By message: what it says beside its own, where it was to be sent before and was not.
     says_too: dict[int, list[Message]]
     # By maintenance cycle: until when it rests, because the desk was in touch about it.
     resting: dict[int, datetime]
@@ -141,7 +141,7 @@ def verdicts(messages: Sequence[Message], *, now: datetime) -> dict[int, Verdict
     for message in messages:
         message.channel = _way(message, facts)
     found = {message.pk: _verdict_of_one(message, facts, now) for message in messages}
-    found |= _visits_told_once(messages, found)
+    found |= _visits_told_once(messages, found, facts)
     found |= _told_with_visits(messages, found, facts, now)
     found |= _of_a_kind_in_one(messages, found)
     found |= _changes_in_one(messages, found)
@@ -160,7 +160,7 @@ def verdicts(messages: Sequence[Message], *, now: datetime) -> dict[int, Verdict
     return found
 
 
-def _visits_told_once(messages: Sequence[Message], found: dict[int, Verdict]) -> dict[int, Verdict]:
+def _visits_told_once(messages: Sequence[Message], found: dict[int, Verdict], facts: _Facts) -> dict[int, Verdict]:
     """Of what waited too long a patient hears once: a confirmation says what a change and a reminder would.
 
     A visit is what starts then, so that a confirmation of a series says all of them.
@@ -174,8 +174,8 @@ def _visits_told_once(messages: Sequence[Message], found: dict[int, Verdict]) ->
             if message.kind != kind or not isinstance(send, Send) or not send.starts:
                 continue
             notices = {said_before.get((message.patient_id, start)) for start in send.starts}
-            # What may have arrived, or was tried, is sent again itself.
-            if None not in notices and not message.attempts:
+            # What may have arrived, was tried, or speaks for others too is sent again itself.
+            if None not in notices and not message.attempts and message.pk not in facts.says_too:
                 joined[message.pk] = SaidWith(min(notice for notice in notices if notice))
             else:
                 told |= {(message.patient_id, start): message.pk for start in send.starts}
@@ -329,13 +329,13 @@ def _later(message: Message, after: datetime) -> Verdict:
 
 def _facts(messages: Sequence[Message], now: datetime) -> _Facts:
     says_too = defaultdict(list)
-    if tried := [message.pk for message in messages if message.attempts]:
-        for other in (
-            Message.objects.filter(said_with__in=tried)
-            .select_related("patient", "step", "appointment__site", "maintenance")
-            .order_by("pk")
-        ):
-            says_too[other.said_with_id].append(other)
+    for other in (
+        # Also of what was given back untried.
+        Message.objects.filter(said_with__in=[message.pk for message in messages])
+        .select_related("patient", "step", "appointment__site", "maintenance")
+        .order_by("pk")
+    ):
+        says_too[other.said_with_id].append(other)
     reminded, written_to = defaultdict(list), defaultdict(list)
     if to_remind := {message.patient_id for message in messages if message.kind in REMINDERS}:
         # What another process is sending at this moment counts as sent.

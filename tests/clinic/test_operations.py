@@ -91,6 +91,19 @@ def test_the_beat_is_noted_by_the_clock_and_not_by_a_booking(world, time_machine
     assert not operations.standing(now=NOW + 4 * MINUTE).beat_late
 
 
+def test_operators_see_that_the_mail_server_takes_nothing(world, operator, smtp_server):
+    owe_confirmation(world)
+    said = "The mail server takes nothing: mails wait"
+    assert said not in operator.get("/desk/operations/").content.decode()
+    smtp_server.stop()
+    outbox.run(now=NOW)
+
+    assert said in operator.get("/desk/operations/").content.decode()
+    smtp_server.start()
+    outbox.run(now=NOW + MINUTE)
+    assert said not in operator.get("/desk/operations/").content.decode()
+
+
 def test_the_oldest_unsent_and_the_failure_rate(world, smtp_server):
     for outcome in ("sent", "sent", "failed", "unknown"):
         message = owe_confirmation(world)

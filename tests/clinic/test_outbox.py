@@ -487,7 +487,7 @@ def test_while_no_mail_server_answers_everything_waits_and_nothing_is_used_up(wo
     messages_owed = owed(world, 3)
     smtp_server.stop()
 
-    assert outbox.run(now=NOW) == {"unreachable": 3}
+    assert outbox.run(now=NOW) == {"held": 3}
     assert outbox.run(now=NOW + timedelta(seconds=30)) == {}
     assert set(Message.objects.values_list("state", "attempts", "handed_over")) == {("pending", 0, 0)}
 

@@ -4,12 +4,14 @@ import asyncio
 import time
 from collections import Counter
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.db.models import F, Max
 
+from clinic import delivery
 from clinic.models import Appointment, Message, ReminderStep
-from clinic.services import ledger, outbox
+from clinic.services import dispatch, ledger, outbox
 from tests.clinic.test_outbox import a_cycle, a_visit, agree, cancel, move
 from tests.faults.test_dispatch_killed import message_ids
 from tests.mail_server import OK
@@ -116,7 +118,7 @@ def test_a_server_that_takes_a_mail_and_dies_has_it_twice_at_most_and_the_others
 
 def test_a_server_that_has_enough_for_now_gets_each_mail_once_when_it_is_ready(world, smtp_server):
     owed(world, 10)
-    refusing = iter(range(15))
+    refusing = iter(range(10))
     smtp_server.answer = lambda mail: OK if next(refusing, None) is None else "421 4.7.0 too many messages, slow down"
 
     each_minute(until=NOW + AFTER_AN_OUTAGE)
@@ -139,6 +141,147 @@ def test_after_an_hour_without_a_mail_server_everything_leaves_at_once(world, sm
     assert Counter(Message.objects.values_list("state", "attempts")) == {("sent", 1): 120}
     assert Message.objects.aggregate(last=Max("settled_at"))["last"] <= back_at + AFTER_AN_OUTAGE
     assert set(message_ids(smtp_server).values()) == {1}
+
+
+# --- A server that answers, and takes nothing -----------------------------------------------------------------------
+
+BUSY = "451 4.3.2 system not accepting messages"
+
+
+class Moody:
+    """Answers each mail by the minute and the address, and counts what it was offered."""
+
+    def __init__(self, smtp_server, mood) -> None:
+        self.mood, self.now, self.offered = mood, NOW, []
+        smtp_server.answer = self.answer
+
+    def answer(self, mail) -> str:
+        self.offered.append((self.now, mail["To"]))
+        return self.mood(self.now, mail["To"])
+
+    def each_minute(self, *, until) -> None:
+        while self.now < until:
+            outbox.run(now=self.now)
+            self.now += MINUTE
+
+
+def no_mail_was_lost(*, by) -> bool:
+    return not Message.objects.exclude(state="sent", settled_at__lte=by).exists()
+
+
+def test_three_hours_of_not_now_to_everything_use_up_no_retries_and_end_within_minutes(world, smtp_server):
+    owed(world, 120)
+    back_at = NOW + 180 * MINUTE
+    server = Moody(smtp_server, lambda now, to: BUSY if now < back_at else OK)
+    server.each_minute(until=back_at)
+
+    assert set(Message.objects.values_list("state", flat=True)) == {"pending"}
+    assert Message.objects.aggregate(most=Max("attempts"))["most"] == 1
+    assert len(server.offered) <= 3 + 180, "one mail a minute asks"
+    assert len({to for _at, to in server.offered}) > 5, "and not always the same"
+
+    server.each_minute(until=back_at + AFTER_AN_OUTAGE)
+    assert no_mail_was_lost(by=back_at + AFTER_AN_OUTAGE)
+    assert set(message_ids(smtp_server).values()) == {1}
+
+
+def test_it_is_seen_too_where_mails_come_one_at_a_time(world, smtp_server):
+    back_at = NOW + 240 * MINUTE
+    server = Moody(smtp_server, lambda now, to: BUSY if now < back_at else OK)
+    for hour in range(3):
+        owed(world, 1)
+        server.each_minute(until=NOW + hour * 40 * MINUTE)
+    server.each_minute(until=back_at + AFTER_AN_OUTAGE)
+
+    assert no_mail_was_lost(by=back_at + AFTER_AN_OUTAGE)
+    assert len(server.offered) < 240
+
+
+def test_what_is_put_off_for_its_own_address_ends_on_the_desks_list_while_others_go(world, smtp_server):
+    full = owed(world, 1)[0]
+    address = full.patient.email
+    server = Moody(smtp_server, lambda now, to: BUSY if to == address else OK)
+    for minutes in range(10, 181, 10):
+        owed(world, 1)
+        server.each_minute(until=NOW + minutes * MINUTE)
+
+    full.refresh_from_db()
+    assert (full.state, full.reason, full.attempts) == ("failed", BUSY, 6)
+    assert not Message.objects.exclude(pk=full.pk).exclude(state="sent").exists()
+
+
+@pytest.mark.parametrize("answer", [BUSY, "421 4.3.2 come back later"])
+def test_a_few_addresses_that_are_never_taken_are_no_outage_once_others_go(world, smtp_server, answer):
+    full = {message.patient.email for message in owed(world, 3)}
+    server = Moody(smtp_server, lambda now, to: answer if to in full else OK)
+    server.each_minute(until=NOW + 30 * MINUTE)
+    for minutes in range(40, 301, 10):
+        others = owed(world, 1)[-1:]
+        server.each_minute(until=NOW + minutes * MINUTE)
+        [other] = others
+        other.refresh_from_db()
+        assert other.state == "sent"
+        assert other.settled_at <= NOW + (minutes - 10) * MINUTE + HANDED_OVER_WITHIN
+
+    became = Message.objects.filter(patient__email__in=full)
+    assert set(became.values_list("state", "reason")) == {("failed", answer)}
+
+
+def test_a_server_that_takes_a_few_a_minute_gets_them_as_it_takes_them(world, smtp_server):
+    owed(world, 60)
+    taken = Counter()
+
+    def mood(now, to):
+        taken[now] += 1
+        return OK if taken[now] <= 10 else "450 4.7.1 too much mail from you"
+
+    server = Moody(smtp_server, mood)
+    server.each_minute(until=NOW + AFTER_AN_OUTAGE)
+
+    assert no_mail_was_lost(by=NOW + AFTER_AN_OUTAGE)
+    assert max(taken.values()) <= 10 + 3
+
+
+def test_of_several_processes_one_asks_in_a_minute(world, smtp_server):
+    owed(world, 10)
+    Moody(smtp_server, lambda now, to: BUSY)
+    outbox.run(now=NOW)
+
+    may_ask = [dispatch._claim(uuid4(), NOW + MINUTE, 1)[1].may_ask for _process in range(3)]
+
+    assert may_ask == [True, False, False]
+
+
+@pytest.mark.parametrize("mails_are_held_by", ["no connection", "not now"])
+def test_what_is_held_says_what_it_said_for_others_and_text_messages_go(
+    world, smtp_server, settings, monkeypatch, mails_are_held_by
+):
+    ReminderStep.objects.all().delete()
+    ReminderStep.objects.create(subject="appointment", offset_days=-3, channel="email", stale_after_days=1)
+    for clock in ("14:30", "16:30"):
+        a_visit(world, f"2026-03-10 {clock}")
+    settings.SMS_URL = "json://localhost/{to}"
+    texted = world.a_patient(phone="+447700900123", first_channel="sms", email="")
+    texts = []
+    monkeypatch.setattr(delivery, "send_sms", lambda **sms: texts.append(sms["to"]))
+    if mails_are_held_by == "no connection":
+        smtp_server.stop()
+    else:
+        smtp_server.answer = lambda mail: "421 not now"
+    now = at("2026-03-07 16:30")
+    outbox.run(now=now)
+    visit = a_visit(world, "2026-03-12 10:00", patient=texted)
+    outbox.owe_confirmation(patient=texted, appointment=visit, counts_from="request", now=now)
+    outbox.run(now=now + MINUTE)
+    assert texts == ["+447700900123"]
+
+    if mails_are_held_by == "no connection":
+        smtp_server.start()
+    smtp_server.answer = lambda mail: OK
+    outbox.run(now=now + 2 * MINUTE)
+    [mail] = smtp_server.received
+    assert "14:30" in mail.get_content()
+    assert "16:30" in mail.get_content()
 
 
 # --- Everything down for two days -----------------------------------------------------------------------------------

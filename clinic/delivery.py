@@ -1,6 +1,7 @@
 """How a message leaves the house, and what the provider said to it."""
 
 import logging
+import re
 import smtplib
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from clinic import gsm
 
 # The one answer by which a mail server speaks of itself and of no mail.
 SHUTTING_DOWN = 421
+# As a gateway says by HTTP that it took nothing and may be asked again.
+HAVE_ENOUGH = (429, 503)
 
 
 class Unreachable(Exception):
@@ -95,20 +98,34 @@ def _refusal(code: int, text: bytes | str) -> Exception:
 
 
 class _Listener(logging.Handler):
-    """Hears from apprise, which only answers yes or no, whether there was a connection at all."""
+    """Hears from apprise, which only answers yes or no, whether there was a connection at all, and what was said."""
 
     # As urllib3 calls what went wrong before the first byte was handed over.
     NO_CONNECTION = ("NewConnectionError(", "ConnectTimeoutError(", "NameResolutionError(")
+    # As all of its services end the line about an answer that is no yes.
+    ANSWER = re.compile(r"\AFailed to send .*\berror=(\d{3,5})\.\Z", re.DOTALL)
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self._caller = threading.get_ident()
         self.no_connection = False
+        self._answers: set[int] = set()
+
+    @property
+    def status(self) -> int | None:
+        """The answer as a status of HTTP; none where there was none, or not one alone."""
+        if len(self._answers) != 1:
+            return None
+        [answer] = self._answers
+        # Twilio has numbers of its own: the status after 20, and 21 before what is wrong with the order.
+        return {20: answer % 1000, 21: 400}.get(answer // 1000, answer)
 
     def emit(self, record: logging.LogRecord) -> None:
         said = record.getMessage() if record.thread == self._caller else ""
         if said.startswith("Socket Exception"):
             self.no_connection |= any(cause in said for cause in self.NO_CONNECTION)
+        elif answer := self.ANSWER.search(said):
+            self._answers.add(int(answer[1]))
 
 
 @contextmanager
@@ -127,7 +144,9 @@ def _listening() -> Iterator[_Listener]:
 
 
 def send_sms(*, to: str, text: str, key: str) -> None:
-    """Hand `text` to the SMS gateway; `key` lets it recognise a repetition. Raises Unreachable, Rejected or Unclear.
+    """Hand `text` to the SMS gateway; `key` lets it recognise a repetition.
+
+    Raises Unreachable, PutOff, Rejected or Unclear.
 
     The gateway is an address that apprise understands, with {to} in the place of the number and, where the provider
     takes one, {key} in that of its idempotency key.
@@ -148,6 +167,11 @@ def send_sms(*, to: str, text: str, key: str) -> None:
         handed_over = gateway.notify(body=text, body_format=apprise.NotifyFormat.TEXT)
     if listener.no_connection:
         raise Unreachable(_("The gateway for text messages cannot be reached."))
-    # A no and a lost answer look the same from here, so that it counts as in doubt and is not sent again blindly.
-    if not handed_over:
-        raise Unclear(_("The gateway for text messages gave no clear answer."))
+    if handed_over:
+        return
+    if listener.status in HAVE_ENOUGH:
+        raise PutOff(_("The gateway for text messages takes none for now (%d).") % listener.status)
+    if listener.status and 400 <= listener.status < 500:
+        raise Rejected(_("The gateway for text messages refused it (%d).") % listener.status)
+    # It may have gone all the same, so that it is not sent again blindly.
+    raise Unclear(_("The gateway for text messages gave no clear answer."))

@@ -41,6 +41,10 @@ class Stale(Exception):
     """What is held was looked at too long ago."""
 
 
+class BeingSent(Exception):
+    """What became of it can be told once the process that sends it has noted that it did."""
+
+
 class Ledger:
     """What one process notes of the messages it holds.
 

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from clinic.models import CallRequest, Message, MessageState, WorklistNote
+from clinic.services.ledger import BeingSent
 from patients import services as patients
 from patients.models import Channel, Patient, Purpose
 
@@ -78,9 +79,16 @@ def _ask_for_a_call(found: Sequence[Patient], *, text: str, now: datetime) -> No
 
 @transaction.atomic
 def delivered(*, key: UUID, status: str, now: datetime) -> bool:
-    """Note what the provider says became of a message. False where that is no news, or the message is not known."""
+    """Note what the provider says became of a message. False where that is no news, or the message is not known.
+
+    Raises BeingSent where the news is ahead of our own note.
+    """
     message = Message.objects.select_for_update(no_key=True).filter(message_id=key, channel=Channel.SMS).first()
-    if message is None or message.state not in (MessageState.SENT, MessageState.UNKNOWN):
+    if message is None or status not in ARRIVED | DID_NOT_ARRIVE:
+        return False
+    if message.state == MessageState.SENDING:
+        raise BeingSent
+    if message.state not in (MessageState.SENT, MessageState.UNKNOWN):
         return False
     if status in ARRIVED and message.delivered_at is None:
         if message.state == MessageState.UNKNOWN:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from clinic.services import mail_answers
+from clinic.services.ledger import BeingSent
 
 LONGEST = 1_000_000
 
@@ -26,6 +27,7 @@ def receive(request: HttpRequest) -> HttpResponse:
     """Yes to whoever knows the name and the password, also for mails that are not known: a service repeats the rest.
 
     There is no such page while no service is configured. What cannot be read is refused, and nothing of it is kept.
+    Not yet to news of a mail that is being sent at this moment, so that it is told again.
     """
     view = _view()
     if request.method != "POST":
@@ -45,11 +47,15 @@ def receive(request: HttpRequest) -> HttpResponse:
         logger.warning("The mail service sent what cannot be read: %s", type(error).__name__)
         return HttpResponse(status=400)
     now = timezone.now()
+    too_early = False
     for keys, kind, said in news:
-        for key in keys:
-            if mail_answers.told(key=key, event=kind, said=said, now=now):
-                break
-    return HttpResponse()
+        try:
+            for key in keys:
+                if mail_answers.told(key=key, event=kind, said=said, now=now):
+                    break
+        except BeingSent:
+            too_early = True
+    return HttpResponse(status=503 if too_early else 200)
 
 
 def _view() -> Any:

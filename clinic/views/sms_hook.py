@@ -13,6 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from phonenumber_field.phonenumber import to_python
 
 from clinic.services import sms_answers
+from clinic.services.ledger import BeingSent
 
 # The names that gateways give to the same thing.
 SENDER = ("from", "From", "msisdn", "originator")
@@ -25,7 +26,10 @@ LONGEST = 20_000
 @login_not_required
 @csrf_exempt
 def receive(request: HttpRequest, secret: str) -> HttpResponse:
-    """Always an empty yes for whoever knows the secret: a gateway repeats what it thinks was not heard."""
+    """An empty yes for whoever knows the secret: a gateway repeats what it thinks was not heard.
+
+    Not yet to news of a message that is being sent at this moment, so that it is told again.
+    """
     expected = settings.SMS_HOOK_SECRET
     if not expected or not constant_time_compare(secret, expected):
         raise Http404
@@ -35,8 +39,11 @@ def receive(request: HttpRequest, secret: str) -> HttpResponse:
     phone = to_python(_first(said, SENDER), region=settings.PHONENUMBER_DEFAULT_REGION)
     if phone and phone.country_code:
         sms_answers.answered(phone=phone.as_e164, text=_first(said, TEXT), now=now)
-    with suppress(ValueError):
-        sms_answers.delivered(key=UUID(_first(said, KEY)), status=_first(said, STATUS).lower(), now=now)
+    try:
+        with suppress(ValueError):
+            sms_answers.delivered(key=UUID(_first(said, KEY)), status=_first(said, STATUS).lower(), now=now)
+    except BeingSent:
+        return HttpResponse(status=503)
     return HttpResponse(status=204)
 
 

@@ -407,6 +407,18 @@ def test_the_provider_says_what_became_of_it(texted, hook, before, status, after
     assert Message.objects.get().state == after
 
 
+@pytest.mark.parametrize(
+    ("status", "answer"), [("delivered", 503), ("undelivered", 503), ("queued", 204), ("no status", 204)]
+)
+def test_what_is_told_while_it_is_being_sent_is_to_be_told_again(texted, hook, status, answer):
+    outbox.owe_due(now=at("2026-03-07 14:30"))
+    message = Message.objects.get()
+    Message.objects.update(state="sending", token=message.message_id, lease_until=NOW, handed_over=1)
+
+    assert hook(reference=str(message.message_id), status=status).status_code == answer
+    assert Message.objects.get().state == "sending"
+
+
 def test_without_the_secret_there_is_no_such_page(texted, settings):
     for configured in ("", "the-secret-of-the-gateway"):
         settings.SMS_HOOK_SECRET = configured

@@ -31,6 +31,8 @@ LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 # PostgreSQL refuses to run as root.
 SERVER_USER = "nobody" if os.geteuid() == 0 else None
 
+# A row that a constraint refuses, and the statement that wrote it, name the patient: the log gets neither.
+DISCREET = ("log_error_verbosity=terse", "log_min_error_statement=panic")
 DURABLE: Sequence[str] = ()
 # For data that nobody will miss: a run of the tests.
 FAST_AND_FORGETFUL = (
@@ -140,7 +142,7 @@ def start_postgres(
         raise ServerFailed(f"{data} was written by PostgreSQL {version}, and this is {POSTGRES_MAJOR}.")
     _drop_stale_pid_file(data)
     options = ["-c", "listen_addresses=", "-c", "max_connections=200", "-c", "timezone=UTC"]
-    for setting in settings:
+    for setting in (*DISCREET, *settings):
         options += ["-c", setting]
     process = _run_on(data, [str(home / "bin/postgres"), "-k", str(sockets), *options], log=log)
     _wait_until(lambda: _database_answers(sockets), process, "PostgreSQL", log)

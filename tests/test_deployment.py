@@ -14,7 +14,7 @@ from django.core.management import call_command
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from config import hours, processes
+from config import hours, processes, servers
 
 ROOT = Path(__file__).parent.parent
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -74,6 +74,12 @@ def test_requirements_txt_has_a_hash_for_each_and_names_no_place():
     assert all("--hash=sha256:" in block for block in blocks)
     assert "://" not in text
     assert "--index" not in text
+
+
+def test_the_database_of_a_clinic_keeps_rows_and_statements_out_of_its_log():
+    settings = COMPOSE["services"]["db"]["command"]
+
+    assert settings == ["postgres", *(word for setting in servers.DISCREET for word in ("-c", setting))]
 
 
 @pytest.mark.parametrize(

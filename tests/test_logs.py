@@ -1,12 +1,16 @@
 """What the log tells, and what it never does."""
 
+import io
 import json
 import logging
 
 import pytest
 import structlog
+from django.db import DataError, IntegrityError, connection, transaction
 
 from config import logs
+from patients.models import Patient
+from tests.world import NOW, a_clinic
 
 
 def test_a_failure_is_told_without_the_values_at_hand(caplog):
@@ -21,6 +25,59 @@ def test_a_failure_is_told_without_the_values_at_hand(caplog):
     assert line["event"] == "request_failed"
     assert "RuntimeError: it failed" in line["exception"]
     assert patient not in caplog.text
+
+
+def refused_by_the_database() -> IntegrityError:
+    """With a patient's words in what the database says."""
+    world = a_clinic()
+    row = {"email": "kanarienvogel@example.com", "notes": "Zwitscherakne\nsince May"}
+    row |= {"registered_at": NOW, "registered_by": world.desk}
+    with pytest.raises(IntegrityError) as error, transaction.atomic():
+        Patient.objects.create(given_name="", **row)
+    assert "kanarienvogel" in str(error.value), "else this test could not fail"
+    return error.value
+
+
+def quoted_by_the_database() -> DataError:
+    word = "kanarienvogel"  # apart, because a traceback quotes the line below
+    with pytest.raises(DataError) as error, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT %s::integer", [word])
+    assert "kanarienvogel" in str(error.value)
+    return error.value
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("fail", "named"),
+    [
+        pytest.param(refused_by_the_database, "23514 patient_has_a_name", id="a row"),
+        pytest.param(quoted_by_the_database, "22P02", id="a value"),
+    ],
+)
+def test_what_the_database_refused_is_told_by_name_and_never_by_value(caplog, fail, named):
+    error = fail()
+    text = io.StringIO()
+    handler = logging.StreamHandler(text)
+    handler.addFilter(logs.WithoutSecrets())
+    plain = logging.getLogger("a.library")
+    plain.addHandler(handler)
+    try:
+        try:
+            raise RuntimeError("it failed") from error
+        except RuntimeError as failure:
+            structlog.get_logger("clinic").exception("request_failed", code=500)
+            structlog.get_logger("clinic").exception("task_failed", error=str(error))
+            plain.exception("Internal Server Error: %s", "/desk/")
+            # As Celery has it.
+            plain.error("Task raised unexpected: %r", error, exc_info=failure)
+    finally:
+        plain.removeHandler(handler)
+
+    told = text.getvalue() + "".join(r.getMessage() for r in caplog.records if r.name == "clinic")
+    assert told.count(f"{type(error).__name__}: {named}") >= 3
+    assert "RuntimeError: it failed" in told
+    for word in ("kanarienvogel", "Zwitscherakne", "since May"):
+        assert word not in told
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,7 @@ def _described(appointment: Appointment, *, now: datetime) -> dict:
         "undoes": undoes,
         "ended": ended,
         "screening": asked,
+        "answerable": any(not one.open_from for one in asked),
         "screened": _screened(asked, appointment, now=now),
         "late": _late(appointment, now=now),
         "rebook_series": session.series_id if ended and session is not None and _open_again(appointment) else None,

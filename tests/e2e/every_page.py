@@ -240,6 +240,10 @@ STATES: dict[str, dict[str, list[State]]] = {
             State("/desk/appointments/{offered}/earlier/", None, "Take off the waiting list"),
             State("", one_after_another(fill("Start no earlier than", "soonish"), press("Put on the waiting list"))),
         ],
+        "desk:appointment-questions": [
+            State("/desk/appointments/{visit1}/questions/", None, "Are you pregnant?"),
+            State("/desk/appointments/{visit1}/questions/", press("Keep the answers"), "Please choose yes or no"),
+        ],
         "desk:operations": [State(), State("", press("Pause sending"), "Paused")],
         "desk:operations-dry-run": AS_IT_IS,
     },

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from clinic import walltime
@@ -21,6 +22,7 @@ from clinic.services.late import Late
 from clinic.views.at_site import chosen_site
 from treatments.models import Session
 
+NOTES_SHOWN = 60
 WAITING = (AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED)
 
 
@@ -43,6 +45,8 @@ class Row:
     practitioner: str
     room: str
     outside_window: bool
+    # What is noted of the patient, in one short line.
+    notes: str
     missing: Sequence[str]
     late: Late | None
     unrecorded: bool
@@ -137,6 +141,7 @@ def visits(which: Q, *, zone: ZoneInfo, now: datetime) -> list[Row]:
             "patient__email",
             "patient__phone",
             "phases",
+            "patient__notes",
             "status_at",
         )
     )
@@ -160,7 +165,7 @@ def _row(
     pk, starts_at, ends_at, status, patient, given, family, treatment, number, count, series, again, cycle, *rest = (
         values
     )
-    practitioner, room, add_ons, outside, email, phone, phases, _status_at = rest
+    practitioner, room, add_ons, outside, email, phone, phases, notes, _status_at = rest
     day, today = walltime.day_of(starts_at, zone), walltime.day_of(now, zone)
     lacking = missing.words(
         reachable=bool(email or phone),
@@ -185,6 +190,7 @@ def _row(
         practitioner=practitioner or "",
         room=room or "",
         outside_window=bool(outside),
+        notes=Truncator(" ".join(notes.split())).chars(NOTES_SHOWN),
         missing=lacking if status in WAITING else (),
         late=is_late,
         unrecorded=status in WAITING and ends_at <= now,

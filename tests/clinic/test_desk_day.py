@@ -111,6 +111,17 @@ def test_an_unknown_site_is_not_found(desk, asked):
     assert desk.get(HOME, {"site": asked}).status_code == 404
 
 
+def test_what_is_noted_of_the_patient_stands_on_the_visit_and_short_in_the_list(desk, world):
+    patient = world.a_patient(notes="Needs step-free access.\n" + "Comes with an interpreter. " * 5)
+    visit = book(world, a_visit(world, "2026-03-02 10:00"), patient)
+
+    row = next(row for row in desk.get(HOME, {"day": "2026-03-02"}).context["rows"] if row.pk == visit.pk)
+    assert row.notes.startswith("Needs step-free access. Comes with")
+    assert len(row.notes) <= 60
+    page = desk.get(f"/desk/appointments/{visit.pk}/").content.decode()
+    assert "Needs step-free access.<br>Comes with an interpreter." in page
+
+
 @pytest.mark.parametrize(
     ("practises_at", "chosen_before", "shown"),
     [

@@ -35,17 +35,13 @@ from clinic.models.outbox import (
     edition_of,
     said_of,
 )
-from clinic.services import caring, heard, reaching, rota_fit, screening
+from clinic.services import caring, heard, reaching, screening
 from clinic.services.caring import Told
 from clinic.services.missing import ANSWERS_MISSED_FROM
 from clinic.services.openings import why_closed
 from clinic.services.quiet import quiet_hours
-from clinic.services.rota_fit import Misfits
 from patients.models import Channel, Consent, Purpose
 from treatments.models import Maintenance, MaintenanceState
-
-# A visit that no longer fits is looked at again after so long.
-UNFIT_RESTS = timedelta(hours=1)
 
 logger = logging.getLogger(__name__)
 
@@ -125,8 +121,6 @@ class _Facts:
     open_questions: set[int]
     # By cancelled visit: the start that the patient knows, where it was moved and that was not told any more.
     known: dict[int, datetime]
-    # By visit that is to be reminded of: why it no longer fits the rota.
-    unfit: Misfits
     # By patient: when those come of whom a cancellation speaks.
     coming: dict[int, set[datetime]]
 
@@ -412,13 +406,7 @@ def _facts(messages: Sequence[Message], now: datetime) -> _Facts:
         open_questions=screening.open_now(_asked_of(says_anyway, visits, now), now=now),
         known=heard.starts_known(cancelled),
         coming=coming,
-        unfit=_unfit(messages, now),
     )
-
-
-def _unfit(messages: Sequence[Message], now: datetime) -> Misfits:
-    visits = {message.appointment_id for message in messages if message.kind == MessageKind.APPOINTMENT_REMINDER}
-    return rota_fit.misfits(now=now, only=visits) if visits else {}
 
 
 def _asked_of(messages: Sequence[Message], of_series: Mapping[int, list[Appointment]], now: datetime) -> set[int]:
@@ -476,11 +464,6 @@ def _verdict(message: Message, facts: _Facts, now: datetime) -> Verdict:
         return Drop(str(no))
     except _NotDue as no:
         return Drop(str(no))
-    if message.kind == MessageKind.APPOINTMENT_REMINDER and message.appointment_id in facts.unfit:
-        # It stands on the worklist: nobody is told to come to what may not take place.
-        if now + UNFIT_RESTS <= message.not_after:
-            return Postpone(now + UNFIT_RESTS)
-        return Drop(_("The visit does not fit the rota any more."), missed=True)
     rests_until = now
     if message.maintenance_id and message.kind == MessageKind.MAINTENANCE_REMINDER:
         rests_until = facts.resting.get(message.maintenance_id, now)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from clinic.models import (
+    Appointment,
     AppointmentStatus,
     Message,
     MessageState,
@@ -25,7 +26,7 @@ from clinic.models import (
     WorklistHold,
     WorklistNote,
 )
-from clinic.models.outbox import StepChannel, StepSubject
+from clinic.models.outbox import StepChannel, StepSubject, said_of
 from clinic.services import rota_fit
 from clinic.services import worklist_sources as sources
 from clinic.services.course_view import in_words, span
@@ -255,9 +256,9 @@ def page(
             row.detail = rota_fit.in_words(unfit[row.key])
     _fill_in(rows, by=by, zone=zone, now=now)
     if tab.name == UNFIT:
+        reminders = _visit_reminders(rows, now=now)
         for row in rows:
-            # The patient is not told to come to what may not take place.
-            row.next_step = _("none while it does not fit")
+            row.next_step = reminders.get(row.key, "")
     return Page(rows=rows, after=rows[-1].cursor if len(found) > limit else "")
 
 
@@ -464,6 +465,46 @@ def _next_steps(rows: Sequence[Row], *, zone: ZoneInfo, now: datetime) -> dict[i
         else:
             steps = [(step, channel) for step in ladder if (channel := _way(step, row, channels))]
             answers[row.key] = _ahead(steps, *due[row.key], said=said[row.key], earliest=earliest)
+    return answers
+
+
+def _visit_reminders(rows: Sequence[Row], *, now: datetime) -> dict[int, str]:
+    """By visit that is booked, the next reminder of it that will go by itself, though it no longer fits."""
+    if not rows:
+        return {}
+    keys = [row.key for row in rows]
+    ladder = list(ReminderStep.objects.filter(active=True, subject=StepSubject.APPOINTMENT))
+    said = set(
+        Message.objects.filter(appointment__in=keys, step__isnull=False)
+        .exclude(state=MessageState.PENDING)
+        .values_list("appointment", "step", "counts_from")
+    )
+    words = Consent.objects.filter(patient__in={row.patient_pk for row in rows}, purpose=Purpose.SERVICE).in_force()
+    refused = {
+        (patient, channel)
+        for patient, channel, granted in words.values_list("patient_id", "channel", "granted")
+        if not granted
+    }
+    visits = Appointment.objects.filter(pk__in=keys).values_list("pk", "starts_at", "site__time_zone")
+    starts = {key: (start, zone) for key, start, zone in visits}
+    answers = {}
+    for row in rows:
+        start, zone = starts[row.key]
+        today = day_of(now, zone)
+        channels = {
+            channel
+            for channel in Channel.values
+            if (row.patient_pk, channel) not in refused and (row.email if channel == Channel.EMAIL else row.phone)
+        }
+        ahead = [
+            (day, channel)
+            for step in ladder
+            if (channel := _way(step, row, channels))
+            and (row.key, step.pk, said_of(start)) not in said
+            and (day := day_of(start, zone) + timedelta(days=step.offset_days)) >= today
+        ]
+        day, channel = min(ahead, default=(None, ""))
+        answers[row.key] = _reminder(channel, day) if day else _("none: no reminder is left")
     return answers
 
 

@@ -18,7 +18,8 @@ from clinic.models import (
     WorkingHours,
     WorklistNote,
 )
-from clinic.services import booking, outbox, rota_fit
+from clinic.models.outbox import said_of
+from clinic.services import booking, rota_fit
 from clinic.services.worklist import RowChanged, WorklistError
 from tests.clinic.test_booking import a_visit, book
 from tests.clinic.test_worklist import a_cycle, note, on, rows
@@ -104,23 +105,40 @@ def test_whatever_changes_the_visit_is_on_the_list_with_the_reason(world, visit,
     assert (row.kind, row.key, row.when) == ("appointment", visit.pk, "Tue 3 Mar 2026, 10:00, with Ada")
 
 
-def test_the_patient_is_not_reminded_of_it_until_it_fits(world, smtp_server):
-    ReminderStep.objects.exclude(subject="appointment", offset_days=-1).delete()
-    step = {"subject": "appointment", "offset_days": -1}
-    ReminderStep.objects.get_or_create(**step, defaults={"stale_after_days": 1})
-    book(world, a_visit(world, "2026-03-10 10:00"))
-    Message.objects.all().delete()
-    absence = away(world.practitioners[0], ends="2026-04-01 00:00")
-    day_before = at("2026-03-09 10:00")
+@pytest.mark.parametrize(
+    ("starts", "said", "next_step"),
+    [
+        pytest.param("2026-03-10 10:00", [], "reminder by e-mail, Sat 7 Mar", id="a week ahead"),
+        pytest.param("2026-03-10 10:00", [-3], "reminder by e-mail, Mon 9 Mar", id="the first is sent"),
+        pytest.param("2026-03-03 10:00", [], "reminder by e-mail, Mon 2 Mar", id="tomorrow"),
+        pytest.param("2026-03-03 10:00", [-1], "none: no reminder is left", id="tomorrow, and it is sent"),
+    ],
+)
+def test_it_is_booked_still_and_so_reminded_of(world, starts, said, next_step):
+    ReminderStep.objects.exclude(subject="appointment").delete()
+    for days in (-3, -1):
+        ReminderStep.objects.get_or_create(subject="appointment", offset_days=days, defaults={"stale_after_days": 1})
+    visit = book(world, a_visit(world, starts))
+    for step in ReminderStep.objects.filter(offset_days__in=said):
+        Message.objects.create(
+            patient=visit.patient,
+            kind="visit_reminder",
+            purpose="service",
+            channel="email",
+            step=step,
+            appointment=visit,
+            counts_from=said_of(visit.starts_at),
+            owed_at=NOW,
+            not_before=NOW,
+            not_after=NOW,
+            state="sent",
+            settled_at=NOW,
+        )
+    away(world.practitioners[0], ends="2026-04-01 00:00")
 
-    outbox.run(now=day_before)
-    outbox.run(now=day_before + timedelta(hours=1))
     [row] = rows(world, "unfit")
-    assert (row.next_step, smtp_server.received) == ("none while it does not fit", [])
 
-    absence.delete()
-    outbox.run(now=day_before + timedelta(hours=2))
-    assert [mail["Subject"] for mail in smtp_server.received] == ["Harbour: see you on Tue 10 Mar 2026, 10:00"]
+    assert row.next_step == next_step
 
 
 def test_taken_back_it_is_off_the_list_again(world, visit):

@@ -195,7 +195,9 @@ def test_the_day_follows_from_the_instructions(world, smtp_server, rows, day):
     assert sent_at("2026-03-04 09:00", 16, timedelta(hours=24)) == ([("pre_care", f"{day} 09:00")] if day else [])
 
 
-def test_booked_later_than_that_it_goes_at_once_with_the_confirmation(world, smtp_server):
+def test_booked_later_than_that_it_goes_at_once_with_the_confirmation(world, smtp_server, time_machine):
+    # What is to be done before a visit is shown until it begins.
+    time_machine.move_to(at("2026-03-02 11:00"))
     says(world)
     series = world.a_series()
     book(world, a_plan(world, "2026-03-05 10:00", session=series.sessions.first()))
@@ -237,7 +239,9 @@ def test_a_confirmation_of_another_visit_says_nothing_of_it(world, smtp_server):
     assert sorted(Message.objects.values_list("kind", "state")) == [("confirmation", "sent"), ("pre_care", "sent")]
 
 
-def test_a_confirmation_in_the_clinics_own_words_says_it_too(world, smtp_server):
+def test_a_confirmation_in_the_clinics_own_words_says_it_too(world, smtp_server, time_machine):
+    # What is to be done before a visit is shown until it begins.
+    time_machine.move_to(at("2026-03-02 11:00"))
     MessageTemplate.objects.create(
         kind="confirmation", channel="email", language="en-gb", subject="{clinic}", text="Hi {name}"
     )

@@ -88,7 +88,7 @@ def test_a_visit_says_that_answers_are_missing_and_the_answers_are_told(desk, wo
     ScreeningQuestion.objects.create(protocol=world.protocol, text="Are you pregnant?", effect="stop", position=1)
     visit = book(world, a_visit(world, session=world.a_series().sessions.get(number=1)))
     diary = told(desk)
-    assert diary["visits"][0]["missing"] == [screening.flag_words("missing")]
+    assert diary["visits"][0]["missing"] == ["screening missing"]
 
     screening.answer(visit=visit, said={"Are you pregnant?": (True, "")}, by=world.desk, now=NOW)
 

@@ -65,8 +65,17 @@ def said(answer) -> str:
 # --- Who may ----------------------------------------------------------------------------------------
 
 
-def test_everybody_at_the_desk_may_look_and_sees_nothing_to_press(client, world):
-    client.force_login(world.desk)
+@pytest.fixture
+def plain(world) -> User:
+    """Who may work at the desk, and has no right of the rota."""
+    world.desk.groups.clear()
+    rights = Permission.objects.filter(codename__in=["view_patient", "change_appointment"])
+    world.desk.user_permissions.set(rights)
+    return User.objects.get(pk=world.desk.pk)
+
+
+def test_everybody_at_the_desk_may_look_and_sees_nothing_to_press(client, world, plain):
+    client.force_login(plain)
     with time_machine.travel(NOW, tick=False):
         page = client.get(ROTA)
 
@@ -77,8 +86,8 @@ def test_everybody_at_the_desk_may_look_and_sees_nothing_to_press(client, world)
 
 @pytest.mark.parametrize("kind", FORMS)
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_without_the_permission_nothing_is_changed(client, world, kind, method):
-    client.force_login(world.desk)
+def test_without_the_permission_nothing_is_changed(client, world, plain, kind, method):
+    client.force_login(plain)
     before = ROWS[kind].objects.count()
 
     assert getattr(client, method)(new(kind), FORMS[kind](world)).status_code == 403
@@ -90,7 +99,7 @@ def test_without_the_permission_nothing_is_changed(client, world, kind, method):
     ("permission", "opened"),
     [("note_absence", {"absence"}), ("change_rota", {"closure", "opening", "working"})],
 )
-def test_who_may_note_absences_need_not_change_the_rest(client, world, permission, opened):
+def test_who_may_note_absences_need_not_change_the_rest(client, world, plain, permission, opened):
     world.desk.user_permissions.add(Permission.objects.get(codename=permission))
     client.force_login(User.objects.get(pk=world.desk.pk))
 

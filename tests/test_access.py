@@ -238,7 +238,8 @@ def test_a_patient_never_sees_anything_of_another(clinic):
     shown, opened = {}, {}
     for url in WALKED:
         response = client.get(url.path())
-        if "Canary" in response.content.decode():
+        # But for the islands, in the list of time zones.
+        if "Canary" in response.content.decode().replace("Atlantic/Canary", ""):
             shown[url.name] = response.status_code
         if url.area == "portal" and "<" in url.route and response.status_code != 404:
             opened[url.name] = response.status_code

@@ -714,7 +714,7 @@ def booked(world) -> Appointment:
 def test_what_the_last_look_would_drop_is_refused_with_why(world):
     visit = booked(world)
     message = a_message(world, appointment=visit)
-    booking.cancel(appointment=visit, reason="", by=world.desk, now=NOW)
+    booking.cancel(appointment=visit, reason="ill", by=world.desk, now=NOW)
 
     with pytest.raises(NotRetryable, match=r"It would not be sent: The visit was cancelled\. Settle it by hand"):
         worklist.retry(subject=on("message", message), by=world.desk, now=NOW, seen=0)

@@ -182,7 +182,7 @@ def test_a_message_dropped_in_that_moment_is_not_claimed(world):
 
     answer = beside(
         lambda: outbox.drop(Message.objects.all(), reason="undone", now=NOW),
-        lambda: dispatch._claim(uuid4(), NOW, 1),
+        lambda: dispatch._claim(uuid4(), NOW, 1)[0],
     )
 
     assert answer == ([], False)
@@ -195,7 +195,7 @@ def test_a_message_settled_after_its_lease_has_ended_is_not_sent_again(world):
 
     answer = beside(
         lambda: Message.objects.update(state="sent", token=None, lease_until=None, settled_at=NOW),
-        lambda: dispatch._claim(uuid4(), NOW, 1),
+        lambda: dispatch._claim(uuid4(), NOW, 1)[0],
     )
 
     assert answer == ([], False)

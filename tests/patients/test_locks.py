@@ -14,7 +14,16 @@ def test_who_is_given_access_in_that_moment_signs_in_by_the_address_that_holds(w
     patient = world.patient
     contact = {
         name: getattr(patient, name)
-        for name in ("given_name", "family_name", "date_of_birth", "phone", "language", "first_channel", "notes")
+        for name in (
+            "given_name",
+            "family_name",
+            "date_of_birth",
+            "phone",
+            "language",
+            "first_channel",
+            "notes",
+            "time_zone",
+        )
     }
 
     beside(

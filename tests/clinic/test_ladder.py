@@ -112,7 +112,7 @@ def test_a_visit_is_never_reminded_of_sooner_than_the_search_for_it_begins(start
     long_before = start - timedelta(days=30)
     when = ladder.visit_reminder(start, days, ZoneInfo(zone), now=long_before)
 
-    assert start + timedelta(days=days) - ladder.MAY_MOVE_EARLIER <= when < start
+    assert start + timedelta(days=days) - ladder.USUAL.may_move_earlier <= when < start
     assert not ladder.is_quiet(when, ZoneInfo(zone))
 
 

@@ -118,10 +118,7 @@ class _Page:
         if not posted and self.series:
             first = {"site": site.pk, "first_day": written(today), "only": "on"}
             self.wishes = WishesForm(first, treatment=treatment, today=today)
-        asked = as_asked(self.case, self.wishes)
-        if self.booking and posted.get("asked", asked) != asked:
-            self.booking = False
-            self.problem = _("What is asked for has changed since these dates were shown. Look, and press once more.")
+        self.asked = as_asked(self.case, self.wishes)
         proposal = None
         if course and self.wishes.is_valid():
             proposal = self._propose(course)
@@ -142,11 +139,18 @@ class _Page:
             wishes=self.wishes.wishes(),
         )
         try:
-            if self.booking:
-                return courses.propose(
-                    course=course, order=replace(order, pinned=self._picks(order.site)), now=self.now
-                )
-            return self._follow(course, order)
+            if not self.booking:
+                return self._follow(course, order)
+            shown = self._picks(order.site)
+            if self.request.POST.get("asked", self.asked) != self.asked:
+                proposal = self._follow(course, order)
+                if courses.settled(proposal).pinned != shown:
+                    self.booking = False
+                    self.problem = _(
+                        "What is asked for has changed since these dates were shown. Look, and press once more."
+                    )
+                    return proposal
+            return courses.propose(course=course, order=replace(order, pinned=shown), now=self.now)
         except Refused as refusal:
             self.problem = str(refusal)
             return None
@@ -282,7 +286,7 @@ class _Page:
             "problem": self.problem,
             "note": self.note,
             "key": self.request.POST.get("key") or uuid4(),
-            "asked": as_asked(self.case, self.wishes),
+            "asked": self.asked,
             "zone": proposal.order.site.time_zone if proposal else None,
             "minutes": _minutes(proposal) if proposal else "",
             "add_ons": self.add_ons,

@@ -118,6 +118,15 @@ def test_a_press_in_the_middle_of_other_wishes_shows_first_what_they_come_to(des
     assert Series.objects.exists()
 
 
+def test_a_press_in_the_middle_of_other_wishes_books_where_the_dates_stay_as_shown(desk, world):
+    answers, page = proposed(desk, world)
+    typed = answers | {"asked": inputs(page)["asked"], "latest_time": "16", "only": "on", "book": "1"}
+
+    desk.post(new(world), typed)
+
+    assert Appointment.objects.filter(patient=world.patient).count() == 3
+
+
 def test_a_doubled_press_books_once(desk, world):
     answers, _page = proposed(desk, world)
 

@@ -256,13 +256,14 @@ class TestLooking:
 
         assert changes(outlook) == {2: "late", 3: "late"}
 
-    def test_a_single_visit_has_nothing_to_follow(self, world):
+    @pytest.mark.parametrize("following", ["only", "replan", "unbook"])
+    def test_a_single_visit_has_nothing_to_follow(self, world, following):
         alone = booking.book(patient=world.patient, visit=a_visit(world), by=world.desk, now=NOW, key=uuid4())
 
         scene = ripple.scene_of(alone)
-        outlook = ripple.look(scene, Change(kind="cancel", reason="ill"), "only", now=NOW)
+        outlook = ripple.look(scene, Change(kind="cancel", reason="ill"), following, now=NOW)
 
-        assert outlook.later == ()
+        assert (outlook.later, outlook.placed) == ((), ())
         assert len(ripple.options(scene, now=NOW).alternatives(1, count=5)) == 5
 
 

@@ -103,6 +103,9 @@ def look(
     without a time; with `open_too` also later sessions that were still to book. With `room`, which `room_to_shift`
     reads once for many changes, the diary is not read again.
     """
+    if scene.series is None:
+        # Nothing follows a single visit.
+        following = "only"
     after = _changed(scene, change)
     later = _followers(scene, after, now)
     stuck: tuple[int, ...] = ()

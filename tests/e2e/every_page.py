@@ -284,10 +284,10 @@ STATES: dict[str, dict[str, list[State]]] = {
             State("/desk/appointments/{visit2}/change/cancel/", None, "The later sessions"),
             State("/desk/appointments/{visit2}/change/cancel/", press("Cancel the visit"), "Note why"),
             State("/desk/appointments/{offered}/change/cancel/", None, "This visit"),
-            State("/desk/appointments/{visit1}/change/attended/", None, "When it really was"),
+            State("/desk/appointments/{visit1}/change/attended/", None, "still ahead"),
             State(
                 "/desk/appointments/{visit1}/change/attended/",
-                one_after_another(fill("Date", "2026-03-30"), press("Record it")),
+                one_after_another(fill("Date", "2026-03-02"), press("Show what it does"), press("Record it")),
             ),
             State("/desk/appointments/{visit1}/change/missed/", None, "The missed session"),
             State("/desk/appointments/{booked}/change/move/", None, "Move this visit"),

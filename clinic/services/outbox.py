@@ -54,6 +54,16 @@ def owe_confirmation(
     that has begun. Call it inside the transaction that books.
     """
     assert (appointment is None) != (series is None)
+    if appointment is not None and appointment.maintenance_id is not None:
+        # What was cancelled before it cannot come back any more, and is said first: said after, it would be read as
+        # the end of this visit.
+        before = Message.objects.filter(
+            kind=MessageKind.CANCELLATION,
+            state=MessageState.PENDING,
+            appointment__maintenance=appointment.maintenance_id,
+            not_before__gt=now,
+        )
+        before.update(not_before=now)
     not_after = appointment.starts_at if appointment else now + SERIES_CONFIRMATION_KEEPS
     _owe(
         MessageKind.CONFIRMATION,

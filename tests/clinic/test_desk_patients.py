@@ -259,6 +259,7 @@ def test_registering_leads_to_the_record(desk, world):
         pytest.param("date_of_birth", "1.1.1099", "too long ago", id="born too long ago"),
         pytest.param("email", "jane@", "Write the address in full", id="half an address"),
         pytest.param("phone", "123", "Write the number in full", id="half a number"),
+        pytest.param("time_zone", "Lisbon", "region and place", id="half a time zone"),
         pytest.param("language", "xx", "not one of the available choices", id="no such language"),
         pytest.param("consent_recall_sms", "on", "no phone number to text to", id="texts without a number"),
         pytest.param("consent_recall_email", "on", "no e-mail address to write to", id="e-mail without an address"),

@@ -8,7 +8,7 @@ import pytest
 from clinic import walltime
 from clinic.models import Absence, Appointment, Closure, Message
 from clinic.planning import Choice, Wishes
-from clinic.services import booking, horizon, visits
+from clinic.services import booking, horizon, outbox, visits
 from clinic.services.booking import NotBookable, RequestReused, TimeTaken
 from clinic.services.course import NoVisitLength
 from tests.world import LONDON, NOW, TODAY, at
@@ -183,6 +183,24 @@ def test_maintenance_is_booked_for_its_cycle(world, cycle):
 
     cycle.refresh_from_db()
     assert (appointment.maintenance, cycle.state) == (cycle, MaintenanceState.BOOKED)
+
+
+def test_booked_again_what_was_cancelled_is_said_before_the_new_time(world, cycle, mailoutbox):
+    first, second = (found.choice for found in offered(world, cycle.treatment, maintenance=cycle)[:2])
+    cancelled = book(world, cycle.treatment, first, maintenance=cycle)
+    outbox.run(now=NOW)
+    booking.cancel(appointment=cancelled, reason="ill", by=world.desk, now=NOW)
+    later = NOW + timedelta(minutes=1)
+
+    book(world, cycle.treatment, second, maintenance=cycle, now=later)
+    outbox.run(now=later)
+
+    assert list(Message.objects.filter(state="sent").order_by("settled_at", "pk").values_list("kind", flat=True)) == [
+        "confirmation",
+        "cancellation",
+        "confirmation",
+    ]
+    assert ["cancel" in mail.body for mail in mailoutbox] == [False, True, False]
 
 
 def test_the_same_press_again_gives_the_first_answer(world, consultation):

@@ -219,12 +219,25 @@ class Stage(RuleBasedStateMachine):
         with self.press(what, **values):
             act()
 
+    def the_patient_does(self, what: str, visit: Appointment, act: Callable[[], object]) -> None:
+        """A press in the portal, where the patient sees first what stands."""
+        seen = self.patient.told_in_person(visit)
+        with self.press(what):
+            act()
+            self.patient = seen
+
     def is_news(self, one: Subject) -> bool:
-        """Whether the patient still thinks otherwise of it. Who was here, or should have been, knows."""
+        """Whether the patient still thinks otherwise of it. Who was here, or should have been, knows.
+
+        Nobody need be told that a visit is off at whose very time another is booked: the patient is to come then.
+        """
         visit = self.diary.by_subject.get(one)
         if visit is not None and visit.status in ("arrived", "fulfilled", "no_show"):
             return False
-        return self.patient.at(one, self.now) != self.diary.is_to_come(one)
+        expected, stands = self.patient.at(one, self.now), self.diary.is_to_come(one)
+        if stands is None and expected in {other.starts_at for other in self.diary.live("booked")}:
+            return False
+        return expected != stands
 
     @property
     def news(self) -> set[Subject]:

@@ -5,6 +5,8 @@ from datetime import date
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Field, Layout
 from django import forms
+from django.forms.utils import flatatt
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 
 from patients import phones, services
@@ -21,6 +23,24 @@ class NameField(forms.CharField):
 
     def to_python(self, value: object) -> str:
         return tidy(super().to_python(value))
+
+
+class TypedSelect(forms.Select):
+    """A choice among hundreds: the browser finds it by some letters of it, and what is typed stands if it is refused."""
+
+    def render(self, name: str, value: object, attrs: dict | None = None, renderer: object = None) -> str:
+        widget = self.get_context(name, value, attrs)["widget"]
+        options = [option for _group, options, _place in widget["optgroups"] for option in options if option["value"]]
+        choices = f"{widget['attrs']['id']}_choices"
+        return format_html(
+            '<input type="text" name="{}" value="{}" list="{}"{}><datalist id="{}">{}</datalist>',
+            name,
+            "".join(widget["value"]),
+            choices,
+            flatatt(widget["attrs"]),
+            choices,
+            format_html_join("", '<option value="{}"></option>', ((option["value"],) for option in options)),
+        )
 
 
 class ContactForm(forms.ModelForm):
@@ -58,8 +78,15 @@ class ContactForm(forms.ModelForm):
             "time_zone": _("Time zone"),
             "notes": _("Notes"),
         }
-        widgets = {"notes": forms.Textarea(attrs={"rows": 3})}
-        error_messages = {"email": {"invalid": _("Write the address in full: name@example.org.")}}
+        widgets = {
+            "notes": forms.Textarea(attrs={"rows": 3}),
+            # Switched off, some browsers would not offer the list either.
+            "time_zone": TypedSelect(attrs={"autocomplete": "on"}),
+        }
+        error_messages = {
+            "email": {"invalid": _("Write the address in full: name@example.org.")},
+            "time_zone": {"invalid_choice": _("Write the time zone as region and place: Europe/London.")},
+        }
 
     def __init__(self, *args, today: date, region: str = "", **kwargs) -> None:
         super().__init__(*args, **kwargs)

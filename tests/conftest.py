@@ -2,6 +2,7 @@ import pytest
 from django.utils import translation
 
 from tests.mail_server import MailServer
+from tests.running_demo import RunningDemo
 from tests.world import World, a_clinic
 
 
@@ -27,6 +28,17 @@ def mails_about_signing_in_leave_at_once(monkeypatch):
 @pytest.fixture
 def world(db) -> World:
     return a_clinic()
+
+
+@pytest.fixture(scope="session")
+def ended(tmp_path_factory) -> RunningDemo:
+    """A first demo, with something put into its database, ended by SIGTERM."""
+    first = RunningDemo(state=tmp_path_factory.mktemp("first") / "state")
+    with first.database() as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 'a word' AS word")
+    first.key = (first.state / "secret_key").read_text()
+    first.end()
+    return first
 
 
 @pytest.fixture

@@ -13,23 +13,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
 
 
 @pytest.fixture(scope="module")
-def state(tmp_path_factory):
-    return tmp_path_factory.mktemp("demo") / "state"
+def state(ended, tmp_path_factory):
+    """The data of the first."""
+    return ended.copy(tmp_path_factory.mktemp("demo") / "state")
 
 
 @pytest.fixture(scope="module")
-def ended(state):
-    """A first demo, with something put into its database, ended by SIGTERM."""
-    first = RunningDemo(state=state)
-    with first.database() as connection:
-        connection.execute("CREATE TABLE kept AS SELECT 'a word' AS word")
-    first.key = (state / "secret_key").read_text()
-    first.end()
-    return first
-
-
-@pytest.fixture(scope="module")
-def demo(state, ended):
+def demo(state):
     """The second demo, on the data of the first."""
     running = RunningDemo(state=state)
     yield running
@@ -64,9 +54,9 @@ def test_nothing_but_web_and_mail_listens_on_the_network_and_only_on_this_machin
     assert listening == {("gunicorn", "127.0.0.1")}
 
 
-def test_the_key_is_readable_by_its_owner_only(demo, state):
-    assert stat.S_IMODE((state / "secret_key").stat().st_mode) == 0o600
-    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+def test_the_key_is_readable_by_its_owner_only(ended):
+    assert stat.S_IMODE((ended.state / "secret_key").stat().st_mode) == 0o600
+    assert stat.S_IMODE(ended.state.stat().st_mode) == 0o700
 
 
 def test_a_second_start_says_that_one_is_running(demo, state):

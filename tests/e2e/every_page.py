@@ -75,6 +75,13 @@ def tick(label: str) -> Act:
     return lambda page: main(page).get_by_label(label).first.check()
 
 
+def asked_too_often(page: Page) -> None:
+    for _time in range(4):
+        page.goto("/".join([*page.url.split("/")[:3], "accounts/login/code/"]))
+        fill("E-mail address", "noor@example.com")(page)
+        press("Send me a code")(page)
+
+
 def choose(label: str, option: str) -> Act:
     return lambda page: main(page).get_by_label(label).select_option(label=option)
 
@@ -287,7 +294,8 @@ STATES: dict[str, dict[str, list[State]]] = {
             State("/desk/appointments/{visit1}/change/attended/", None, "still ahead"),
             State(
                 "/desk/appointments/{visit1}/change/attended/",
-                one_after_another(fill("Date", "2026-03-02"), press("Show what it does"), press("Record it")),
+                one_after_another(fill("Date", "2026-03-02"), press("Show what it does")),
+                "Inside",
             ),
             State("/desk/appointments/{visit1}/change/missed/", None, "The missed session"),
             State("/desk/appointments/{booked}/change/move/", None, "Move this visit"),
@@ -418,7 +426,7 @@ STATES: dict[str, dict[str, list[State]]] = {
             State("?tab=unfit", wait_for(".rota-suggestion form")),
         ],
         "desk:worklist-row": [
-            State("/desk/worklist/session/{to_book}/", None, "The series is stopped"),
+            State("/desk/worklist/session/{to_book}/", None, "Stop the course"),
             State("/desk/worklist/maintenance/{due}/", None, "No further maintenance"),
             State("/desk/worklist/maintenance/{held}/", None, "Take it over"),
             State("/desk/worklist/appointment/{cancelled}/", None, "The visit leaves the list"),
@@ -426,7 +434,7 @@ STATES: dict[str, dict[str, list[State]]] = {
             State("/desk/worklist/message/{failed}/", None, "To the address that"),
             State("/desk/worklist/message/{unknown}/", press("Settle"), "It may have arrived"),
             State("/desk/worklist/call/{call}/", press("Leave it until then"), "Once the patient is reached"),
-            State("/desk/worklist/session/{to_book}/", press("Decline"), "Note why"),
+            State("/desk/worklist/session/{to_book}/", press("Stop the course"), "Note why"),
             State("/desk/worklist/maintenance/{due}/", press("Leave it until then"), "required"),
         ],
         "desk:rota-visit": [State("/desk/rota/visits/{unfit}/", None, "Training"), State()],
@@ -554,7 +562,11 @@ STATES: dict[str, dict[str, list[State]]] = {
             State(),
             State("", password_given("admin@example.com", "not the password"), "are not correct"),
         ],
-        "account_request_login_code": [State(), State("", press("Send me a code"))],
+        "account_request_login_code": [
+            State(),
+            State("", press("Send me a code")),
+            State("", asked_too_often, "too often", status=429),
+        ],
         "account_confirm_login_code": [
             State(
                 "/accounts/login/",

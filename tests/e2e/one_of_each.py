@@ -23,7 +23,7 @@ from tests.clinic.test_worklist_calls import asks, reminder
 from tests.test_access import signed_in
 from tests.world import NOW, World, at
 from treatments.models import AddOn, CareInstruction, DeviceKind, ProtocolAddOn, ScreeningQuestion
-from treatments.services import protocols
+from treatments.services import maintenance, protocols
 from treatments.services import series as courses
 
 PASSWORD = "a-password-for-tests"
@@ -125,6 +125,9 @@ def _worklist(clinic: World, foreign: Patient) -> dict[str, object]:
     held = a_cycle(clinic, clinic.a_patient("Hedy", "Lang"), due=date(2026, 3, 4), by=date(2026, 3, 20))
     worklist.take(subject=on("maintenance", held), by=clinic.desk, now=MORNING)
     a_cycle(clinic, clinic.a_patient("Otto", "Brecht"), due=date(2026, 1, 2), by=date(2026, 1, 20))
+    maintenance.decline(
+        cycle=a_cycle(clinic, clinic.a_patient("Nele", "Roth")), reason="moved away", by=clinic.desk, now=MORNING
+    )
     decide = a_cycle(clinic, clinic.a_patient("Wim", "Decker"), state="waiting")
     rows = {
         "to_book": to_book.sessions.get(number=2),

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 TEMPLATES = Path(__file__).parent.parent.parent / "templates"
 # The administration has tests of its own; it is Django's. What is sent by mail is no page.
-NO_TEMPLATES_OF_PAGES = ("admin/", "messages/", "account/email/", "account/messages/")
+NO_TEMPLATES_OF_PAGES = ("admin/", "messages/", "account/email/", "account/messages/", "mfa/messages/")
 # Stands for each name in an address where only its form counts.
 ANYTHING: dict[str, int] = defaultdict(lambda: 1)
 OURS = {url.name: url for url in URLS if url.area != "admin"}
@@ -165,13 +165,15 @@ def test_axe_finds_nothing(page, server, everything, noted, area):
 
 @pytest.mark.xdist_group("pages")
 def test_every_template_of_the_desk_was_looked_at():
-    assert unseen(AT_THE_DESK, lambda name: name.startswith(("desk/", "partials/"))) == []
+    missing = unseen(AT_THE_DESK, lambda name: name.startswith(("desk/", "partials/")))
+    assert not missing, "\n".join(missing)
 
 
 @pytest.mark.xdist_group("browser")
 def test_every_template_of_all_others_was_looked_at():
     others = STATES.keys() - AT_THE_DESK
-    assert unseen(others, lambda name: not name.startswith(("desk/", "partials/", *NO_TEMPLATES_OF_PAGES))) == []
+    missing = unseen(others, lambda name: not name.startswith(("desk/", "partials/", *NO_TEMPLATES_OF_PAGES)))
+    assert not missing, "\n".join(missing)
 
 
 def unseen(areas, concerns) -> list[str]:

@@ -26,7 +26,7 @@ class NameField(forms.CharField):
 
 
 class TypedSelect(forms.Select):
-    """A choice among hundreds: the browser finds it by some letters of it, and what is typed stands if it is refused."""
+    """A choice among hundreds: found by some letters of it, and what is typed stands if it is refused."""
 
     def render(self, name: str, value: object, attrs: dict | None = None, renderer: object = None) -> str:
         widget = self.get_context(name, value, attrs)["widget"]

@@ -84,7 +84,7 @@ class RunningDemo:
         return psutil.wait_procs(self.family, timeout=after)[1]
 
     def copy(self, to: Path) -> Path:
-        """The data of a demo that has ended, for another to go on with: to make the tables takes most of a first start."""
+        """The data of a demo that has ended, for another one: to make the tables takes most of a first start."""
         subprocess.run(["cp", "--archive", self.state, to], check=True)
         return to
 

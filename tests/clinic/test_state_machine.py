@@ -255,15 +255,14 @@ class Clinic(Promises):
         start = walltime.instant(self.days_on(visit, days), time(hour), LONDON)
         press = {"sequence": visit.sequence, "by": self.world.desk, "now": self.now, "key": uuid4()}
         move = {"appointment": visit, "minutes": walltime.to_minutes(start)}
-        self.the_patient_does("moved by the patient", visit, lambda: portal.move(**move, **press))
+        self.doing("moved by the patient", lambda: portal.move(**move, **press))
 
     @precondition(lambda self: self.diary.live("booked"))
     @rule(which=st.integers(0, 3))
     def the_patient_cancels(self, which: int) -> None:
         visit = self.one(which, "booked")
         press = {"sequence": visit.sequence, "by": self.world.desk, "now": self.now, "key": uuid4()}
-        cancel = {"appointment": visit, "reason": ""}
-        self.the_patient_does("cancelled by the patient", visit, lambda: portal.cancel(**cancel, **press))
+        self.doing("cancelled by the patient", lambda: portal.cancel(appointment=visit, reason="", **press))
 
     @precondition(lambda self: self.presses and self.diary.live("booked"))
     @rule(which=st.integers(0, 3))

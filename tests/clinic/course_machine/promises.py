@@ -25,6 +25,13 @@ class Promises(Stage):
         super().__init__()
         self.attended: dict[int, tuple] = {}
 
+    def the_worker_runs(self) -> None:
+        super().the_worker_runs()
+        waiting = self.diary.waiting
+        self.back_by_hand = {
+            one for one in self.back_by_hand if any(self.tells(message, verdict, one) for message, verdict in waiting)
+        }
+
     @invariant()
     def claims_are_those_of_the_live_visits(self) -> None:
         wanted, devices = set(), {}

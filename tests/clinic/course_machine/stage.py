@@ -151,7 +151,7 @@ class Stage(RuleBasedStateMachine):
         self.now, self.series, self.patient = self.start.now, self.start.series, self.start.patient
         self.record = self.world.patient
         self.presses = list(self.start.presses)
-        # Those that were brought back to a time that the patient knows, other than by taking back.
+        # Those that were brought back to a time that the patient knows, other than by taking back, while it is to be said.
         self.back_by_hand: set[Subject] = set()
         self.look_again()
 
@@ -190,7 +190,6 @@ class Stage(RuleBasedStateMachine):
             if letter.to == [self.record.email]:
                 self.patient = self.patient.reads(letter, self.diary.visits)
                 DONE["mail read"] += 1
-        self.back_by_hand.clear()
 
     # Presses
 
@@ -218,13 +217,6 @@ class Stage(RuleBasedStateMachine):
     def doing(self, what: str, act: Callable[[], object], **values) -> None:
         with self.press(what, **values):
             act()
-
-    def the_patient_does(self, what: str, visit: Appointment, act: Callable[[], object]) -> None:
-        """A press in the portal, where the patient sees first what stands."""
-        seen = self.patient.told_in_person(visit)
-        with self.press(what):
-            act()
-            self.patient = seen
 
     def is_news(self, one: Subject) -> bool:
         """Whether the patient still thinks otherwise of it. Who was here, or should have been, knows.

@@ -463,7 +463,7 @@ def test_loading_again_changes_nothing(clinic):
 
 
 def test_loading_is_quick(clinic):
-    # Own time and statements, not the clock: what else the machine does is no matter.
-    assert clinic.seconds < 10
+    # Own time and statements, not the clock: what else the machine does is no matter. About 8 seconds on two old cores.
+    assert clinic.seconds < 20
     # Reading each template back, to keep its first version, is part of it.
     assert clinic.queries < 1300

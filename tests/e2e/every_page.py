@@ -86,7 +86,7 @@ def asked_too_often(page: Page) -> None:
 
 
 def tried_too_often(page: Page) -> None:
-    fill("E-mail address", "manager@example.com")(page)
+    page.locator("#id_email").fill("manager@example.com")
     with mock.patch("allauth.core.internal.ratelimit.consume", return_value=None):
         press("Send me the link")(page)
 

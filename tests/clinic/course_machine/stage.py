@@ -151,7 +151,7 @@ class Stage(RuleBasedStateMachine):
         self.now, self.series, self.patient = self.start.now, self.start.series, self.start.patient
         self.record = self.world.patient
         self.presses = list(self.start.presses)
-        # Those that were brought back to a time that the patient knows, other than by taking back, while it is to be said.
+        # Brought back to a time that the patient knows, other than by taking back, while a message speaks of it.
         self.back_by_hand: set[Subject] = set()
         self.look_again()
 

@@ -26,10 +26,12 @@ class Promises(Stage):
         self.attended: dict[int, tuple] = {}
 
     def the_worker_runs(self) -> None:
+        news = self.news
         super().the_worker_runs()
-        waiting = self.diary.waiting
+        # Also what another mail said of it by the way: a confirmation has the time of a move that waits to be told.
+        known = self.back_by_hand | (news - self.news)
         self.back_by_hand = {
-            one for one in self.back_by_hand if any(self.tells(message, verdict, one) for message, verdict in waiting)
+            one for one in known if any(self.tells(message, verdict, one) for message, verdict in self.diary.waiting)
         }
 
     @invariant()

@@ -1,9 +1,11 @@
 """Days and times as people at a desk type them: "+2w", "3 mar", "t", "9.30".
 
-Pure: today is an argument. Months are named in English, whole or by their first three letters or more.
+Pure: today is an argument. Months and weekdays are named in English or German: months whole or by their first three
+letters or more, weekdays by two or more.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import date, time, timedelta
 
 from treatments import rules
@@ -12,28 +14,37 @@ from treatments.terms import Unit
 # Beyond these a date is a slip of the finger, and some of them have no instant at all.
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 
-WORDS = {"t": 0, "today": 0, "tomorrow": 1, "yesterday": -1}
+WORDS = {"t": 0, "today": 0, "tomorrow": 1, "yesterday": -1, "heute": 0, "morgen": 1, "gestern": -1}
 UNITS: dict[str, Unit] = {"d": "day", "w": "week", "m": "month"}
 MONTHS = (
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
+    ("january", "januar"),
+    ("february", "februar"),
+    ("march", "märz"),
+    ("april",),
+    ("may", "mai"),
+    ("june", "juni"),
+    ("july", "juli"),
+    ("august",),
+    ("september",),
+    ("october", "oktober"),
+    ("november",),
+    ("december", "dezember"),
+)
+WEEKDAYS = (
+    ("monday", "montag"),
+    ("tuesday", "dienstag"),
+    ("wednesday", "mittwoch"),
+    ("thursday", "donnerstag"),
+    ("friday", "freitag"),
+    ("saturday", "samstag"),
+    ("sunday", "sonntag"),
 )
 
 FROM_TODAY = re.compile(r"([+-]) ?(\d{1,4}) ?([dwmy])", re.ASCII)
 ISO = re.compile(r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})", re.ASCII)
 IN_FIGURES = re.compile(r"(?P<day>\d{1,2})[./](?P<month>\d{1,2})(?:[./](?P<year>\d{4}|\d{2})?)?", re.ASCII)
-DAY_FIRST = re.compile(r"(?P<day>\d{1,2})\.? ?(?P<month>[a-z]{3,9})\.?,? ?(?P<year>\d{4})?", re.ASCII)
-MONTH_FIRST = re.compile(r"(?P<month>[a-z]{3,9})\.? ?(?P<day>\d{1,2})(?:,? (?P<year>\d{4}))?", re.ASCII)
+DAY_FIRST = re.compile(r"(?P<day>\d{1,2})\.? ?(?P<month>[a-zä]{3,9})\.?,? ?(?P<year>\d{4})?", re.ASCII)
+MONTH_FIRST = re.compile(r"(?P<month>[a-zä]{3,9})\.? ?(?P<day>\d{1,2})(?:,? (?P<year>\d{4}))?", re.ASCII)
 CLOCK = re.compile(r"(?P<hour>\d{1,2})(?:[:.h ]?(?P<minute>\d{2}))? ?(?P<half>am|pm)?", re.ASCII)
 
 
@@ -44,13 +55,13 @@ class NotUnderstood(ValueError):
 def parse_day(text: str, *, today: date, past: bool = False) -> date:
     """The day meant by `text`.
 
-    A day without a year is the next one, today included: a desk looks ahead. With `past` it is the last one, today
-    included, as for what has happened already. Figures are day first. Raises
+    A weekday, or a day without a year, is the next one, today included: a desk looks ahead. With `past` it is the last
+    one, today included, as for what has happened already. Figures are day first. Raises
     NotUnderstood for anything else, for a day that does not exist, and outside the years 2000 to 2100.
     """
     said = " ".join(text.lower().split())
     try:
-        day = _relative(said, today) or _calendar(said, today, past)
+        day = _relative(said, today, past) or _calendar(said, today, past)
     except (ValueError, OverflowError) as error:
         raise NotUnderstood(text) from error
     if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
@@ -74,9 +85,12 @@ def parse_time(text: str) -> time:
         raise NotUnderstood(text) from error
 
 
-def _relative(said: str, today: date) -> date | None:
+def _relative(said: str, today: date, past: bool) -> date | None:
     if said in WORDS:
         return today + timedelta(days=WORDS[said])
+    if len(said) > 1 and (weekday := _place(said, WEEKDAYS)) is not None:
+        away = weekday - today.weekday()
+        return today + timedelta(days=-(-away % 7) if past else away % 7)
     found = FROM_TODAY.fullmatch(said)
     if found is None:
         return None
@@ -98,10 +112,14 @@ def _calendar(said: str, today: date, past: bool) -> date | None:
 def _month(said: str) -> int:
     if said.isdigit():
         return int(said)
-    for number, name in enumerate(MONTHS, start=1):
-        if name.startswith(said):
-            return number
-    raise NotUnderstood(said)
+    if (place := _place(said, MONTHS)) is None:
+        raise NotUnderstood(said)
+    return place + 1
+
+
+def _place(said: str, names: Sequence[Sequence[str]]) -> int | None:
+    """The first that begins so, in either language."""
+    return next((n for n, words in enumerate(names) if any(word.startswith(said) for word in words)), None)
 
 
 def _nearest(day: int, month: int, today: date, past: bool) -> date:
@@ -119,7 +137,7 @@ def _nearest(day: int, month: int, today: date, past: bool) -> date:
 
 def written(day: date) -> str:
     """A day as it stands in a field: "3 Mar 2026", which parse_day understands whatever today is."""
-    return f"{day.day} {MONTHS[day.month - 1][:3].capitalize()} {day.year}"
+    return f"{day.day} {MONTHS[day.month - 1][0][:3].capitalize()} {day.year}"
 
 
 def written_time(clock: time) -> str:

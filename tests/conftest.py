@@ -1,9 +1,17 @@
 import pytest
+from django.test import override_settings
 from django.utils import translation
 
 from tests.mail_server import MailServer
 from tests.running_demo import RunningDemo
 from tests.world import World, a_clinic
+
+
+@pytest.fixture(scope="session", autouse=True)
+def passwords_are_cheap():
+    """Slow on purpose, they would take some minutes of a run."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
 
 
 @pytest.fixture(autouse=True)

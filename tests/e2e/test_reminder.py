@@ -3,14 +3,13 @@
 import re
 
 import pytest
-from django.contrib.auth.models import Permission
 from playwright.sync_api import expect
 
 from clinic import tasks
 from clinic.models import Appointment, Message
 from patients import services as patients
 from tests.clinic.test_outbox import a_cycle
-from tests.e2e.conftest import assert_accessible, sign_in, wait_until
+from tests.e2e.conftest import wait_until
 from tests.world import at
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -78,62 +77,3 @@ def test_later_call_me_and_stop(phone, link):
     phone.get_by_role("link", name="Stop these reminders").click()
     phone.get_by_role("button", name="Stop the reminders").click()
     expect(phone.get_by_role("heading", name="Done")).to_be_visible()
-
-
-@pytest.mark.parametrize("width", [390, 1280])
-def test_every_page_of_the_link_is_accessible_and_fits(browser, server, link, width, clinic, tmp_path_factory):
-    page = browser.new_page(viewport={"width": width, "height": 844}, locale="en-GB")
-
-    def press(button: str) -> None:
-        # Looked at only once the answer is there.
-        with page.expect_navigation():
-            page.get_by_role("button", name=button).click()
-
-    def look(name: str) -> None:
-        assert_accessible(page)
-        assert fits(page), name
-        page.screenshot(path=tmp_path_factory.getbasetemp().parent / f"link-{name}-{width}.png", full_page=True)
-
-    page.goto(link)
-    look("due")
-    press("Please call me")
-    look("call")
-    page.goto(link)
-    with page.expect_navigation():
-        page.locator(".due-times a").first.click()
-    look("confirm")
-    page.goto(f"{link}stop/")
-    look("stop")
-    page.goto(f"{server.url}/r/{'A' * 24}/")
-    look("expired")
-    press("Send me a new link")
-    look("fresh")
-    page.goto(link)
-    press("Later")
-    look("later")
-    page.goto(link)
-    with page.expect_navigation():
-        page.locator(".due-times a").first.click()
-    press("Book this visit")
-    look("booked")
-    page.goto(f"{link}stop/")
-    press("Stop the reminders")
-    look("stopped")
-    page.close()
-
-
-def test_the_page_of_the_sending_is_accessible(page, server, clinic, mail, tmp_path_factory):
-    clinic.manager.user_permissions.add(Permission.objects.get(codename="operate_sending"))
-    sign_in(page, server, "manager@example.com")
-    for width in (390, 1280):
-        page.set_viewport_size({"width": width, "height": 900})
-        for name, path in {"standing": "operations/", "dry-run": "operations/dry-run/"}.items():
-            page.goto(f"{server.url}/desk/{path}")
-            assert_accessible(page)
-            page.screenshot(path=tmp_path_factory.getbasetemp().parent / f"{name}-{width}.png", full_page=True)
-    page.goto(f"{server.url}/desk/operations/")
-    page.get_by_role("button", name="Pause sending").click()
-    expect(page.get_by_role("heading", name="Paused: nothing is sent")).to_be_visible()
-    assert_accessible(page)
-    page.get_by_role("button", name="Resume sending").click()
-    expect(page.get_by_role("heading", name="Paused: nothing is sent")).to_have_count(0)

@@ -131,7 +131,8 @@ def test_the_broker_stopped_and_emptied_loses_nothing_and_sends_nothing_twice(
         began = time.monotonic()
         owe(world, 2)
         assert time.monotonic() - began < 10, "booking waited for the broker"
-        assert Message.objects.filter(state="pending").count() == 2
+        # What the worker had in hand when the broker stopped it may still do; what is owed is stored all the same.
+        assert Message.objects.count() == 5
         # Another process with nothing in it.
         broker.start()
         wait_until(all_sent)

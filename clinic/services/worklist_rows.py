@@ -4,7 +4,7 @@ Its cost follows the work at hand and not the history (see worklist_sources), an
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -445,11 +445,7 @@ def _next_steps(rows: Sequence[Row], *, zone: ZoneInfo, now: datetime) -> dict[i
     today = day_of(now, zone)
     answers = {}
     for row in rows:
-        channels = {
-            channel
-            for channel in Channel.values
-            if (row.patient_pk, channel) in agreed and (row.email if channel == Channel.EMAIL else row.phone)
-        }
+        channels = {channel for channel in _reaching(row) if (row.patient_pk, channel) in agreed}
         earliest = max(today, day_of(held[row.key], zone)) if row.key in held else today
         message = waiting.get(row.key)
         if row.state == MaintenanceState.WAITING:
@@ -491,11 +487,7 @@ def _visit_reminders(rows: Sequence[Row], *, now: datetime) -> dict[int, str]:
     for row in rows:
         start, zone = starts[row.key]
         today = day_of(now, zone)
-        channels = {
-            channel
-            for channel in Channel.values
-            if (row.patient_pk, channel) not in refused and (row.email if channel == Channel.EMAIL else row.phone)
-        }
+        channels = {channel for channel in _reaching(row) if (row.patient_pk, channel) not in refused}
         ahead = [
             (day, channel)
             for step in ladder
@@ -503,9 +495,13 @@ def _visit_reminders(rows: Sequence[Row], *, now: datetime) -> dict[int, str]:
             and (row.key, step.pk, said_of(start)) not in said
             and (day := day_of(start, zone) + timedelta(days=step.offset_days)) >= today
         ]
-        day, channel = min(ahead, default=(None, ""))
-        answers[row.key] = _reminder(channel, day) if day else _("none: no reminder is left")
+        answers[row.key] = _first_of(ahead)
     return answers
+
+
+def _reaching(row: Row) -> list[str]:
+    """The channels for which there is an address."""
+    return [channel for channel in Channel.values if (row.email if channel == Channel.EMAIL else row.phone)]
 
 
 def _way(step: ReminderStep, row: Row, channels: set[str]) -> str:
@@ -532,6 +528,10 @@ def _ahead(
         and (day := due + timedelta(days=step.offset_days)) + timedelta(days=step.stale_after_days) > earliest
         and (remind_from is None or day >= remind_from)
     ]
+    return _first_of(ahead)
+
+
+def _first_of(ahead: Collection[tuple[date, str]]) -> str:
     if not ahead:
         return _("none: no reminder is left")
     day, channel = min(ahead)

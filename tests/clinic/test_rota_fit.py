@@ -9,7 +9,6 @@ from clinic.models import (
     Absence,
     Appointment,
     Closure,
-    Message,
     OpeningHours,
     Outcome,
     ReminderStep,
@@ -22,7 +21,7 @@ from clinic.models.outbox import said_of
 from clinic.services import booking, rota_fit
 from clinic.services.worklist import RowChanged, WorklistError
 from tests.clinic.test_booking import a_visit, book
-from tests.clinic.test_worklist import a_cycle, note, on, rows
+from tests.clinic.test_worklist import a_cycle, a_message, note, on, rows
 from tests.world import NOW, at
 
 pytestmark = pytest.mark.django_db
@@ -120,20 +119,8 @@ def test_it_is_booked_still_and_so_reminded_of(world, starts, said, next_step):
         ReminderStep.objects.get_or_create(subject="appointment", offset_days=days, defaults={"stale_after_days": 1})
     visit = book(world, a_visit(world, starts))
     for step in ReminderStep.objects.filter(offset_days__in=said):
-        Message.objects.create(
-            patient=visit.patient,
-            kind="visit_reminder",
-            purpose="service",
-            channel="email",
-            step=step,
-            appointment=visit,
-            counts_from=said_of(visit.starts_at),
-            owed_at=NOW,
-            not_before=NOW,
-            not_after=NOW,
-            state="sent",
-            settled_at=NOW,
-        )
+        about = {"step": step, "appointment": visit, "counts_from": said_of(visit.starts_at)}
+        a_message(world, kind="visit_reminder", state="sent", reason="", **about)
     away(world.practitioners[0], ends="2026-04-01 00:00")
 
     [row] = rows(world, "unfit")

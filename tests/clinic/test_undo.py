@@ -13,6 +13,7 @@ from clinic.services.ripple import Change
 from patients.errors import Refused
 from tests.clinic.test_booking import a_visit, book
 from tests.clinic.test_ripple import carry_out, series, starts, to, visit  # noqa: F401
+from tests.clinic.test_worklist import a_message
 from tests.world import NOW, at
 from treatments.models import Maintenance, Series
 
@@ -190,17 +191,8 @@ class TestTheLastSession:
 
     def test_its_maintenance_is_withdrawn_with_what_was_to_be_said(self, world, last):
         cycle = Maintenance.objects.get()
-        Message.objects.create(
-            patient=world.patient,
-            kind="maintenance",
-            purpose="recall",
-            channel="email",
-            maintenance=cycle,
-            counts_from="x",
-            owed_at=NOW,
-            not_before=NOW,
-            not_after=NOW + timedelta(days=400),
-        )
+        waits = {"state": "pending", "settled_at": None, "reason": "", "not_after": NOW + timedelta(days=400)}
+        a_message(world, kind="maintenance", purpose="recall", maintenance=cycle, **waits)
 
         take_back(last, world, now=at("2026-05-12 12:01"))
 

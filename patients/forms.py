@@ -29,17 +29,17 @@ class TypedSelect(forms.Select):
     """A choice among hundreds: found by some letters of it, and what is typed stands if it is refused."""
 
     def render(self, name: str, value: object, attrs: dict | None = None, renderer: object = None) -> str:
-        widget = self.get_context(name, value, attrs)["widget"]
-        options = [option for _group, options, _place in widget["optgroups"] for option in options if option["value"]]
-        choices = f"{widget['attrs']['id']}_choices"
+        attrs = self.build_attrs(self.attrs, attrs)
+        choices = f"{attrs['id']}_choices"
+        values = [(choice,) for choice, _label in self.choices if choice]
         return format_html(
             '<input type="text" name="{}" value="{}" list="{}"{}><datalist id="{}">{}</datalist>',
             name,
-            "".join(widget["value"]),
+            "".join(self.format_value(value)),
             choices,
-            flatatt(widget["attrs"]),
+            flatatt(attrs),
             choices,
-            format_html_join("", '<option value="{}"></option>', ((option["value"],) for option in options)),
+            format_html_join("", '<option value="{}"></option>', values),
         )
 
 

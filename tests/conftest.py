@@ -9,7 +9,7 @@ from tests.world import World, a_clinic
 
 @pytest.fixture(scope="session", autouse=True)
 def passwords_are_cheap():
-    """Slow on purpose, they would take some minutes of a run."""
+    """They are slow on purpose, which no test is about."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
         yield
 

@@ -141,19 +141,23 @@ class _Page:
         try:
             if not self.booking:
                 return self._follow(course, order)
-            shown = self._picks(order.site)
-            if self.request.POST.get("asked", self.asked) != self.asked:
-                proposal = self._follow(course, order)
-                if courses.settled(proposal).pinned != shown:
-                    self.booking = False
-                    self.problem = _(
-                        "What is asked for has changed since these dates were shown. Look, and press once more."
-                    )
-                    return proposal
-            return courses.propose(course=course, order=replace(order, pinned=shown), now=self.now)
+            if self.request.POST.get("asked", self.asked) == self.asked:
+                shown = replace(order, pinned=self._picks(order.site))
+                return courses.propose(course=course, order=shown, now=self.now)
+            return self._asked_anew(course, order)
         except Refused as refusal:
             self.problem = str(refusal)
             return None
+
+    def _asked_anew(self, course: Course, order: Order) -> Proposal:
+        """What other wishes come to than the page was shown for: booked where the dates stay, else shown first."""
+        proposal = self._follow(course, order)
+        anew = courses.settled(proposal)
+        if anew.pinned == self._picks(order.site):
+            return courses.propose(course=course, order=anew, now=self.now)
+        self.booking = False
+        self.problem = _("What is asked for has changed since these dates were shown. Look, and press once more.")
+        return proposal
 
     def _follow(self, course: Course, order: Order) -> Proposal:
         """Plan around what the desk has settled; what comes before the session just chosen stays where it was."""

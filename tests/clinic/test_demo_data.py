@@ -463,7 +463,7 @@ def test_loading_again_changes_nothing(clinic):
 
 
 def test_loading_is_quick(clinic):
-    # Own time and statements, not the clock: what else the machine does is no matter. About 8 seconds on two old cores.
+    # Own time and statements, not the clock: what else the machine does is no matter. About ten seconds on an old core.
     assert clinic.seconds < 20
     # Reading each template back, to keep its first version, is part of it.
     assert clinic.queries < 1300

@@ -21,7 +21,7 @@ from config import servers
 from tests.world import NOW, a_clinic
 
 PASSWORD = "a-password-for-tests"
-# The shell has no window of its own to draw, and takes half the time.
+# The shell has no window of its own to draw, and takes two thirds of the time.
 BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 ROOT = Path(__file__).parent.parent.parent

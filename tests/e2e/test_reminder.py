@@ -42,11 +42,6 @@ def phone(browser):
     context.close()
 
 
-def fits(page) -> bool:
-    """Nothing is wider than the phone."""
-    return page.locator("html").evaluate("e => e.scrollWidth <= e.clientWidth")
-
-
 def test_one_tap_chooses_and_one_confirms_on_a_phone(phone, link, clinic):
     phone.goto(link)
     expect(phone.get_by_role("heading", name="It is time for your next visit")).to_be_visible()

@@ -1,10 +1,15 @@
 import pytest
 from django.test import override_settings
 from django.utils import translation
+from hypothesis import HealthCheck, settings
 
 from tests.mail_server import MailServer
 from tests.running_demo import RunningDemo
 from tests.world import World, a_clinic
+
+# How long an example takes says what else the machine does, in a run of two workers.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -514,7 +514,7 @@ def asked_of_the_planner(case):
     )
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(cases)
 def test_no_other_plan_is_better(case):
     planned = plan(asked_of_the_planner(case)).sessions
@@ -537,13 +537,13 @@ def test_no_other_plan_is_better(case):
     ]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(cases)
 def test_the_same_request_gives_the_same_plan(case):
     assert plan(asked_of_the_planner(case)) == plan(asked_of_the_planner(case))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(cases, st.integers(0, 2))
 def test_alternatives_are_free_and_inside_the_window(case, index):
     asked = asked_of_the_planner(case)

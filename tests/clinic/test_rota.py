@@ -185,7 +185,7 @@ def scenes(draw):
     return rota, Visit("visit", "here", start, end), [Claim("visit", "ada", start + claim, end)]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(scenes())
 def test_the_decision_is_that_of_the_oracle(scene):
     rota, visit, claims = scene
@@ -195,7 +195,7 @@ def test_the_decision_is_that_of_the_oracle(scene):
     assert {(why.kind, why.name) for why in found} == oracle(rota, visit, claims)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(scenes())
 def test_whatever_the_planner_offers_fits(scene):
     rota, _visit, _claims = scene

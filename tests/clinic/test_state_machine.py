@@ -405,7 +405,6 @@ def test_whatever_happens_the_promises_hold(attended, due, share):
         settings=settings(
             max_examples=round(COURSES * share),
             stateful_step_count=STEPS,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
             database=None,
             derandomize="COURSES" not in os.environ,

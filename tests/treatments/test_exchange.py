@@ -74,7 +74,7 @@ def stored_nothing() -> tuple[int, ...]:
 
 
 class RoundTrip(TestCase):
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=60, suppress_health_check=list(HealthCheck))
     @given(document=whole_documents())
     def test_any_template_is_the_same_after_export_import_and_export(self, document):
         written = file_of(document)
@@ -87,7 +87,7 @@ class RoundTrip(TestCase):
         assert is_valid(written)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(one=whole_documents(), other=whole_documents())
 def test_two_templates_differ_in_words_exactly_where_they_differ(one, other):
     assert words.differences(one, one) == []
